@@ -1,0 +1,164 @@
+//! One site.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::Extra;
+use crate::error::{Error, Field, Problem, Result, check_host, check_port, check_text};
+
+/// The name of a site for machines: 32 hexadecimal digits of randomness, made once. Also the account of its password
+/// in the keyring.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SiteId(String);
+
+impl SiteId {
+    /// A new id from the system's randomness.
+    ///
+    /// # Errors
+    /// [`Error::Random`] if the system has none to give.
+    pub fn random() -> Result<Self> {
+        let mut bytes = [0u8; 16];
+        getrandom::fill(&mut bytes).map_err(|error| Error::Random(error.to_string()))?;
+        Ok(Self(bytes.iter().map(|b| format!("{b:02x}")).collect()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for SiteId {
+    type Error = Error;
+
+    /// Accepts 1 to 64 letters, digits, `-` and `_`, so that a file written by hand may have ids of its own.
+    fn try_from(text: String) -> Result<Self> {
+        let problem = if text.is_empty() {
+            Problem::Empty
+        } else if text.len() > 64 {
+            Problem::TooLong(64)
+        } else if let Some((at, _)) = text
+            .char_indices()
+            .find(|(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
+        {
+            Problem::ForbiddenCharacter(at)
+        } else {
+            return Ok(Self(text));
+        };
+        Err(Error::Invalid {
+            field: Field::Id,
+            problem,
+        })
+    }
+}
+
+impl From<SiteId> for String {
+    fn from(id: SiteId) -> String {
+        id.0
+    }
+}
+
+impl std::fmt::Display for SiteId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a site's connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TlsMode {
+    /// The best that the server offers.
+    #[default]
+    Auto,
+    /// AUTH TLS, or no connection (RFC 4217).
+    Explicit,
+    /// TLS from the first byte, usually on port 990.
+    Implicit,
+    /// None.
+    Off,
+}
+
+/// A saved site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Site {
+    /// Its name for machines.
+    pub id: SiteId,
+    /// Its name for people; may be empty, then the host serves.
+    #[serde(default)]
+    pub name: String,
+    /// Host name or address, without brackets or port.
+    pub host: String,
+    /// 1 to 65535; `None` is the usual port of the TLS mode.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// The user; empty for an anonymous login.
+    #[serde(default)]
+    pub user: String,
+    /// How the connection is encrypted.
+    #[serde(default)]
+    pub tls: TlsMode,
+    /// The remote folder to begin in; empty for the server's choice.
+    #[serde(default)]
+    pub remote_path: String,
+    /// The local folder to begin in; empty for where the pane is.
+    #[serde(default)]
+    pub local_path: String,
+    /// Whether the server opens the ports for data (passive mode).
+    #[serde(default = "yes")]
+    pub passive: bool,
+    /// Whether the password may go over an unencrypted connection.
+    #[serde(default)]
+    pub allow_plaintext: bool,
+    /// Whether a password for this site was put into the keyring.
+    #[serde(default)]
+    pub remember_password: bool,
+    #[serde(flatten)]
+    pub(crate) extra: Extra,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Site {
+    /// A new site at this host with a new id; the rest is as a person most often wants it.
+    ///
+    /// # Errors
+    /// [`Error::Random`] if the system has no randomness to give.
+    pub fn new(host: impl Into<String>) -> Result<Self> {
+        Ok(Self::with_id(SiteId::random()?, host))
+    }
+
+    /// As [`new`](Self::new), for an id that is known: to change a saved site.
+    pub fn with_id(id: SiteId, host: impl Into<String>) -> Self {
+        Self {
+            id,
+            name: String::new(),
+            host: host.into(),
+            port: None,
+            user: String::new(),
+            tls: TlsMode::Auto,
+            remote_path: String::new(),
+            local_path: String::new(),
+            passive: true,
+            allow_plaintext: false,
+            remember_password: false,
+            extra: Extra::default(),
+        }
+    }
+
+    /// Whether every field can be stored and used: a host, a port that exists, no control characters anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the first field that can't.
+    pub fn check(&self) -> Result<()> {
+        check_text(Field::Name, &self.name)?;
+        check_host(&self.host)?;
+        self.port.map_or(Ok(()), check_port)?;
+        check_text(Field::User, &self.user)?;
+        check_text(Field::RemotePath, &self.remote_path)?;
+        check_text(Field::LocalPath, &self.local_path)
+    }
+}
