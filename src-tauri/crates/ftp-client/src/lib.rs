@@ -1,0 +1,2 @@
+//! The FTP client: a cloneable handle over one task that owns the control connection.
+#![warn(missing_docs)]

@@ -1,0 +1,15 @@
+//! The wires of the FTP engine: TCP, TLS, timeouts and the copy loops.
+//!
+//! This is the only engine crate that opens sockets. What the bytes mean is decided in `ftp-proto`;
+//! who says what when, in `ftp-client` and `ftp-server`.
+#![warn(missing_docs)]
+
+pub mod copy;
+mod error;
+mod stream;
+mod tcp;
+pub mod tls;
+
+pub use error::{NetError, Waited};
+pub use stream::{Stream, TlsFacts, shutdown_orderly};
+pub use tcp::{Timeouts, connect, connect_addr, listen};

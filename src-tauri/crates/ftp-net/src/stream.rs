@@ -1,0 +1,249 @@
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use rustls::HandshakeKind;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+};
+
+use crate::tls::Fingerprint;
+
+/// rustls asks the socket for 4 KiB at a time; this much is fetched instead, and handed out in pieces.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// One connection, encrypted or not.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP as it is.
+    Plain(TcpStream),
+    /// TLS in which we are the client.
+    Client(Box<tokio_rustls::client::TlsStream<Wire>>),
+    /// TLS in which we are the server.
+    Server(Box<tokio_rustls::server::TlsStream<Wire>>),
+}
+
+/// What TLS negotiated on one connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLS 1.2` or `TLS 1.3`.
+    pub version: &'static str,
+    /// The cipher suite's name.
+    pub cipher: String,
+    /// True where the session of an earlier connection was resumed.
+    pub resumed: bool,
+    /// SHA-256 of the peer's certificate, where it has shown one.
+    pub peer: Option<Fingerprint>,
+    /// On a server: what the resumed session was tagged with, see
+    /// [`ServerTls::accept`](crate::tls::ServerTls::accept).
+    pub session_tag: Option<Vec<u8>>,
+}
+
+impl Stream {
+    /// The TCP connection underneath.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Client(tls) => &tls.get_ref().0.tcp,
+            Self::Server(tls) => &tls.get_ref().0.tcp,
+        }
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// What the system says, when the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().peer_addr()
+    }
+
+    /// Our own address on this connection.
+    ///
+    /// # Errors
+    /// What the system says, when the connection is gone.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().local_addr()
+    }
+
+    /// True over TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
+    /// What TLS negotiated, `None` on a plain connection.
+    #[must_use]
+    pub fn tls_facts(&self) -> Option<TlsFacts> {
+        let (common, tag): (&rustls::CommonState, _) = match self {
+            Self::Plain(_) => return None,
+            Self::Client(tls) => (tls.get_ref().1, None),
+            Self::Server(tls) => {
+                let connection = tls.get_ref().1;
+                let tag = connection.received_resumption_data().map(<[u8]>::to_vec);
+                (connection, tag)
+            }
+        };
+        Some(TlsFacts {
+            version: match common.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+                Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
+                _ => "TLS",
+            },
+            cipher: common
+                .negotiated_cipher_suite()
+                .and_then(|suite| suite.suite().as_str())
+                .unwrap_or("unknown")
+                .to_owned(),
+            resumed: common.handshake_kind() == Some(HandshakeKind::Resumed),
+            peer: common
+                .peer_certificates()
+                .and_then(|chain| chain.first())
+                .map(|der| Fingerprint::of(der)),
+            session_tag: tag,
+        })
+    }
+}
+
+/// A TCP connection that reads ahead, as the layer under TLS.
+#[derive(Debug)]
+pub struct Wire {
+    pub(crate) tcp: TcpStream,
+    ahead: Vec<u8>,
+    taken: usize,
+}
+
+impl Wire {
+    pub(crate) fn new(tcp: TcpStream) -> Self {
+        Self {
+            tcp,
+            ahead: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    /// The connection, and the bytes that were read from it but not yet asked for.
+    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.tcp, self.ahead[self.taken..].to_vec())
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.taken == this.ahead.len() {
+            this.ahead.resize(READ_AHEAD, 0);
+            this.taken = READ_AHEAD;
+            let mut fresh = ReadBuf::new(&mut this.ahead);
+            let outcome = Pin::new(&mut this.tcp).poll_read(cx, &mut fresh);
+            let filled = fresh.filled().len();
+            this.ahead.truncate(filled);
+            this.taken = 0;
+            ready!(outcome)?;
+        }
+        let give = buf.remaining().min(this.ahead.len() - this.taken);
+        buf.put_slice(&this.ahead[this.taken..this.taken + give]);
+        this.taken += give;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+macro_rules! each {
+    ($self:expr, $inner:ident => $call:expr) => {
+        match $self.get_mut() {
+            Stream::Plain($inner) => $call,
+            Stream::Client($inner) => $call,
+            Stream::Server($inner) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, s => Pin::new(s).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, s => Pin::new(s).poll_write(cx, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, s => Pin::new(s).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, s => Pin::new(s).poll_shutdown(cx))
+    }
+}
+
+/// Ends a data connection so that neither side loses bytes: flushes, says goodbye (close_notify over
+/// TLS, FIN on TCP), then reads until the peer has done the same, at most `limit`.
+///
+/// Reading on matters twice: tickets for the next data connection may still be under way, and a
+/// close with unread bytes would reset the connection and throw away what the peer has not yet read.
+/// The bytes read here are dropped; the result is how many there were.
+///
+/// # Errors
+/// Only those of sending. A peer that never says goodbye is no error here.
+pub async fn shutdown_orderly(stream: &mut Stream, limit: Duration) -> io::Result<u64> {
+    stream.flush().await?;
+    stream.shutdown().await?;
+    let mut scratch = vec![0; 4096];
+    let mut unread = 0;
+    let drain = async {
+        while let Ok(read @ 1..) = stream.read(&mut scratch).await {
+            unread += read as u64;
+        }
+    };
+    let _ = tokio::time::timeout(limit, drain).await;
+    Ok(unread)
+}

@@ -1,0 +1,12 @@
+//! TLS: who is trusted, sessions that data connections resume, and the server's side.
+
+mod certificate;
+mod client;
+mod server;
+mod session;
+mod trust;
+
+pub use certificate::{CertificateInfo, Fingerprint, FingerprintError};
+pub use client::{ClientTls, TlsSession, Versions};
+pub use server::{Purpose, ServerTls};
+pub use trust::{CertificateProblem, DistrustReason, Roots, Trust};
