@@ -1,0 +1,164 @@
+//! Open files of the local disk.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::blocking;
+use crate::{Result, VfsError, VfsErrorKind, VfsRead, VfsWrite, WriteMode};
+
+/// A file being read. The blocking side and this side share the handle, so that a dropped future closes nothing early.
+#[derive(Debug)]
+pub(super) struct Reader {
+    file: Arc<File>,
+    remaining: u64,
+    /// The buffer of the chunk before: used again if the chunk has been let go.
+    buffer: BytesMut,
+}
+
+impl Reader {
+    pub(super) fn open(root: &Dir, path: &Path, offset: u64) -> Result<Self> {
+        let mut file = open_any(root, path)?;
+        let len = regular(&file)?;
+        if offset > len {
+            return Err(VfsErrorKind::Range.into());
+        }
+        if offset > 0 {
+            file.seek(SeekFrom::Start(offset))?;
+        }
+        Ok(Self {
+            file: Arc::new(file),
+            remaining: len - offset,
+            buffer: BytesMut::new(),
+        })
+    }
+}
+
+#[async_trait]
+impl VfsRead for Reader {
+    async fn read_chunk(&mut self, max: usize) -> Result<Bytes> {
+        let file = Arc::clone(&self.file);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (mut buffer, read) = blocking(move || {
+            buffer.resize(max.max(1), 0);
+            let mut filled = 0;
+            // Fill the chunk: a short read in the middle of a file would only cost another hop.
+            while filled < buffer.len() {
+                match (&*file).read(&mut buffer[filled..]) {
+                    Ok(0) => break,
+                    Ok(n) => filled += n,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => return Err(VfsError::from(error)),
+                }
+            }
+            Ok((buffer, filled))
+        })
+        .await?;
+        let chunk = buffer.split_to(read).freeze();
+        buffer.clear();
+        self.buffer = buffer;
+        Ok(chunk)
+    }
+
+    fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    fn as_file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+}
+
+/// A file being written.
+#[derive(Debug)]
+pub(super) struct Writer {
+    file: Arc<File>,
+}
+
+impl Writer {
+    pub(super) fn open(root: &Dir, path: &Path, mode: WriteMode) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        match mode {
+            WriteMode::CreateNew => options.create_new(true),
+            WriteMode::At(offset) => options.create(offset == 0),
+            WriteMode::Truncate | WriteMode::Append => options.create(true),
+        };
+        nonblocking(&mut options);
+        let mut file = root.open_with(path, &options)?.into_std();
+        // Looked at before it is cut: a pipe or a device must not be touched.
+        let len = regular(&file)?;
+        match mode {
+            WriteMode::Truncate => {
+                if len > 0 {
+                    file.set_len(0)?;
+                }
+            }
+            WriteMode::CreateNew => {}
+            WriteMode::Append => {
+                file.seek(SeekFrom::End(0))?;
+            }
+            WriteMode::At(offset) => {
+                if offset > len {
+                    return Err(VfsErrorKind::Range.into());
+                }
+                file.seek(SeekFrom::Start(offset))?;
+            }
+        }
+        Ok(Self {
+            file: Arc::new(file),
+        })
+    }
+}
+
+#[async_trait]
+impl VfsWrite for Writer {
+    async fn write_chunk(&mut self, chunk: Bytes) -> Result<()> {
+        let file = Arc::clone(&self.file);
+        blocking(move || Ok((&*file).write_all(&chunk)?)).await
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        let file = Arc::clone(&self.file);
+        blocking(move || Ok((&*file).flush()?)).await
+    }
+
+    fn as_file(&self) -> Option<&File> {
+        Some(&self.file)
+    }
+}
+
+/// Opens a file or a directory for reading, without ever waiting for the other end of a pipe.
+pub(super) fn open_any(root: &Dir, path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    nonblocking(&mut options);
+    Ok(root.open_with(path, &options)?.into_std())
+}
+
+/// The length of a regular file; an error for everything else.
+fn regular(file: &File) -> Result<u64> {
+    let meta = file.metadata()?;
+    if meta.is_dir() {
+        Err(VfsErrorKind::IsDir.into())
+    } else if !meta.is_file() {
+        Err(VfsError::new(VfsErrorKind::Denied, "not a regular file"))
+    } else {
+        Ok(meta.len())
+    }
+}
+
+#[cfg(unix)]
+fn nonblocking(options: &mut OpenOptions) {
+    use cap_std::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    options.custom_flags(flags.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn nonblocking(_: &mut OpenOptions) {}
