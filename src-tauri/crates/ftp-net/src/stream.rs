@@ -40,7 +40,7 @@ pub struct TlsFacts {
     /// SHA-256 of the peer's certificate, where it has shown one.
     pub peer: Option<Fingerprint>,
     /// On a server: what the resumed session was tagged with, see
-    /// [`ServerTls::accept`](crate::tls::ServerTls::accept).
+    /// [`ServerTls::accept`](crate::tls::ServerTls::accept). In TLS 1.3 only.
     pub session_tag: Option<Vec<u8>>,
 }
 

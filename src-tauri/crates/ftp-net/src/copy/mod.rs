@@ -1,1 +1,122 @@
-//! The copy loops.
+//! The copy loops: between a connection and a local file, as fast as the platform can.
+//!
+//! A whole transfer runs on one blocking thread, so that no read costs a hop between threads. On
+//! Linux a plain download is spliced from the socket to the file without passing through this
+//! process; everything else goes through large buffers.
+
+mod blocking;
+#[cfg(target_os = "linux")]
+mod splice;
+
+use std::{
+    fs::File,
+    net::Shutdown,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{NetError, Stream};
+
+/// How much is read from a socket or a file at a time.
+pub(crate) const CHUNK: usize = 256 * 1024;
+
+/// How long a peer may take to say goodbye after the last byte.
+pub const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How far a transfer has come; shared with whoever shows it.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Arc<AtomicU64>);
+
+impl Progress {
+    /// Bytes moved so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Adds bytes that were moved.
+    pub fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// How a copy ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// Bytes moved.
+    pub bytes: u64,
+    /// False where the peer closed a TLS connection without saying goodbye (close_notify): what was
+    /// received may then be cut short, and only the server's reply can tell.
+    pub clean: bool,
+}
+
+/// Copies everything that `stream` brings into `file`, from the file's present position on, and closes the
+/// connection in good order. `idle` is the longest wait for the next byte.
+///
+/// Dropping the future ends the transfer: the connection is shut down at once, the thread ends.
+///
+/// # Errors
+/// [`NetError::Io`] or [`NetError::Tls`] of the connection, [`NetError::Timeout`], [`NetError::Local`] of the file.
+pub async fn receive_to_file(
+    stream: Stream,
+    file: File,
+    progress: Progress,
+    idle: Duration,
+) -> Result<Copied, NetError> {
+    run(stream, idle, move |wire| wire.receive(&file, &progress)).await
+}
+
+/// Sends `file` from its present position to its end, and closes the connection in good order. `idle`
+/// is the longest wait until the peer takes the next byte.
+///
+/// Dropping the future ends the transfer, as in [`receive_to_file`].
+///
+/// # Errors
+/// As [`receive_to_file`].
+pub async fn send_from_file(
+    stream: Stream,
+    file: File,
+    progress: Progress,
+    idle: Duration,
+) -> Result<Copied, NetError> {
+    run(stream, idle, move |wire| wire.send(&file, &progress)).await
+}
+
+async fn run(
+    stream: Stream,
+    idle: Duration,
+    copy: impl FnOnce(&mut blocking::Wire) -> Result<Copied, NetError> + Send + 'static,
+) -> Result<Copied, NetError> {
+    let mut wire = blocking::Wire::new(stream, idle)?;
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let mut guard = CancelOnDrop {
+        tcp: Some(wire.handle()?),
+        cancelled: cancelled.clone(),
+    };
+    let outcome = tokio::task::spawn_blocking(move || copy(&mut wire)).await;
+    guard.tcp = None;
+    match outcome {
+        Ok(_) if cancelled.load(Ordering::Relaxed) => Err(NetError::Cancelled),
+        Ok(outcome) => outcome,
+        Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
+        Err(_) => Err(NetError::Cancelled),
+    }
+}
+
+/// Shuts the socket down under a thread that is blocked in it.
+struct CancelOnDrop {
+    tcp: Option<std::net::TcpStream>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(tcp) = &self.tcp {
+            self.cancelled.store(true, Ordering::Relaxed);
+            let _ = tcp.shutdown(Shutdown::Both);
+        }
+    }
+}

@@ -12,11 +12,7 @@ use super::{
     CertificateInfo, CertificateProblem, DistrustReason, Trust, session::SessionStore,
     trust::Verifier,
 };
-use crate::{
-    NetError, Stream, Waited,
-    stream::Wire,
-    tls::Fingerprint,
-};
+use crate::{NetError, Stream, Waited, stream::Wire, tls::Fingerprint};
 
 /// Which versions of TLS a connection may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -72,7 +72,10 @@ impl ServerTls {
         )
     }
 
-    fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Self, NetError> {
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Self, NetError> {
         let bad = |error: rustls::Error| NetError::BadCertificate(error.to_string());
         let first = chain
             .first()
@@ -117,8 +120,8 @@ impl ServerTls {
             Purpose::Control | Purpose::Download => &self.talking,
         };
         tcp.set_nodelay(true)?;
-        let handshake = TlsAcceptor::from(config.clone())
-            .accept_with(Wire::new(tcp), |connection| {
+        let handshake =
+            TlsAcceptor::from(config.clone()).accept_with(Wire::new(tcp), |connection| {
                 connection.set_resumption_data(tag);
             });
         let stream = tokio::time::timeout(limit, handshake)

@@ -123,7 +123,13 @@ impl From<&rustls::Error> for DistrustReason {
             return Self::Other(error.to_string());
         };
         match error {
-            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            // An authority of the same name with another key has not signed it either.
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                Self::UnknownIssuer
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
             }
@@ -172,18 +178,11 @@ impl Verifier {
 
     /// True where this certificate was accepted because it is pinned, and no authority vouches for it.
     pub(super) fn by_pin(&self, fingerprint: Fingerprint) -> bool {
-        *self
-            .accepted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            == Some((fingerprint, true))
+        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) == Some((fingerprint, true))
     }
 
     fn accept(&self, fingerprint: Fingerprint, by_pin: bool) -> ServerCertVerified {
-        *self
-            .accepted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some((fingerprint, by_pin));
+        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some((fingerprint, by_pin));
         ServerCertVerified::assertion()
     }
 }
