@@ -1,2 +1,48 @@
 //! The FTP client: a cloneable handle over one task that owns the control connection.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), ftp_client::Error> {
+//! use ftp_client::{Client, Config, Login};
+//!
+//! let config = Config::new("ftp.example.com").with_login(Login::new("me", "secret")?);
+//! let client = Client::connect(config).await?;
+//! let mut listing = client.list(None).await?;
+//! while let Some(line) = listing.next().await? {
+//!     println!("{line:?}");
+//! }
+//! client.quit().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Every operation runs to its end in the task, whatever becomes of the future that asked for it: dropping
+//! a future leaves a connection that is clean or closed, never one that is confused.
 #![warn(missing_docs)]
+
+mod client;
+mod config;
+mod control;
+mod data;
+mod driver;
+mod error;
+mod facts;
+mod listing;
+mod memory;
+mod tree;
+
+pub use client::Client;
+pub use config::{Config, DataMode, LogEvent, LogKind, Login, Observer, TlsMode};
+pub use data::{Download, Upload};
+pub use error::{Blame, Error, ErrorKind};
+pub use facts::{Security, SessionFacts};
+pub use listing::Listing;
+pub use memory::HostMemory;
+
+pub use ftp_net::{
+    Timeouts, Waited,
+    copy::Progress,
+    tls::{
+        CertificateInfo, CertificateProblem, DistrustReason, Fingerprint, FingerprintError, Roots,
+        Trust,
+    },
+};
+pub use ftp_proto;

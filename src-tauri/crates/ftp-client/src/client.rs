@@ -1,0 +1,372 @@
+use std::sync::{Arc, PoisonError};
+
+use ftp_proto::{Argument, Command, RemotePath, Reply};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Config, Download, Error, ErrorKind, Listing, SessionFacts, Upload,
+    driver::{Driver, Job, Shared},
+};
+
+/// How many requests may wait for the connection before a handle waits too.
+const QUEUE: usize = 64;
+
+/// A handle on one FTP session. Clones share the session; the last one gone ends it with QUIT.
+#[derive(Clone)]
+pub struct Client {
+    jobs: mpsc::Sender<Job>,
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// Connects, secures the connection as [`Config::tls`] says, logs in and reads what the server can do.
+    ///
+    /// # Errors
+    /// Any kind; above all [`ErrorKind::Resolve`], [`ErrorKind::Connect`], [`ErrorKind::Certificate`],
+    /// [`ErrorKind::PlaintextRefused`] and [`ErrorKind::LoginRefused`].
+    pub async fn connect(config: Config) -> Result<Self, Error> {
+        let shared = Arc::new(Shared::new());
+        let driver = Driver::connect(config, shared.clone()).await?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(driver.run(queue));
+        Ok(Self { jobs, shared })
+    }
+
+    /// What is known of the session.
+    ///
+    /// # Panics
+    /// Never: the facts are there before the handle is.
+    #[must_use]
+    pub fn facts(&self) -> Arc<SessionFacts> {
+        self.shared.facts().expect("set when the session began")
+    }
+
+    /// True where the connection is known to be gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.jobs.is_closed() || self.ended().is_some()
+    }
+
+    fn ended(&self) -> Option<Error> {
+        self.shared
+            .ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn gone(&self) -> Error {
+        self.ended()
+            .unwrap_or_else(|| Error::new(ErrorKind::Lost, "the session"))
+    }
+
+    /// Runs a job on the connection's task. It runs to its end even if this future is dropped; only one that
+    /// has not begun by then is left out.
+    pub(crate) async fn run<T, F>(&self, job: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a mut Driver) -> BoxFuture<'a, Result<T, Error>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel::<Result<T, Error>>();
+        let job: Job = Box::new(move |driver| {
+            Box::pin(async move {
+                if answer.is_closed() {
+                    return;
+                }
+                let outcome = match driver.control.dead() {
+                    Some(error) => Err(error.clone()),
+                    None => job(driver).await,
+                };
+                // Gone by now: what the outcome holds is dropped, which gives a transfer up.
+                let _ = answer.send(outcome);
+            })
+        });
+        self.jobs.send(job).await.map_err(|_| self.gone())?;
+        answered.await.map_err(|_| self.gone())?
+    }
+
+    async fn command(&self, command: Command) -> Result<Reply, Error> {
+        self.run(move |driver| Box::pin(driver.command(command)))
+            .await
+    }
+
+    /// The working directory (PWD, RFC 959 section 5.4).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] where the reply holds no path; what the server refuses.
+    pub async fn pwd(&self) -> Result<RemotePath, Error> {
+        // A listing may have left the server elsewhere; `ask` goes home first.
+        self.run(|driver| Box::pin(driver.pwd())).await
+    }
+
+    /// Changes the working directory (CWD).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] and what else the server refuses.
+    pub async fn cwd(&self, path: &RemotePath) -> Result<(), Error> {
+        let command = Command::Cwd(path.clone());
+        self.run(move |driver| Box::pin(driver.cwd(command))).await
+    }
+
+    /// Goes to the parent directory: CDUP, else CWD `..`.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn cdup(&self) -> Result<(), Error> {
+        let up = RemotePath::try_from("..").map_err(Error::argument)?;
+        self.run(move |driver| {
+            Box::pin(async move {
+                match driver.cwd(Command::Cdup).await {
+                    Err(error) if *error.kind() == ErrorKind::Unsupported => {
+                        driver.cwd(Command::Cwd(up)).await
+                    }
+                    outcome => outcome,
+                }
+            })
+        })
+        .await
+    }
+
+    /// Makes one directory (MKD).
+    ///
+    /// # Errors
+    /// What the server refuses, an existing directory too.
+    pub async fn mkd(&self, path: &RemotePath) -> Result<(), Error> {
+        self.command(Command::Mkd(path.clone())).await.map(drop)
+    }
+
+    /// Removes an empty directory (RMD).
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn rmd(&self, path: &RemotePath) -> Result<(), Error> {
+        self.command(Command::Rmd(path.clone())).await.map(drop)
+    }
+
+    /// Removes a file (DELE).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] and what else the server refuses.
+    pub async fn dele(&self, path: &RemotePath) -> Result<(), Error> {
+        self.command(Command::Dele(path.clone())).await.map(drop)
+    }
+
+    /// Renames or moves (RNFR and RNTO, without another command between).
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn rename(&self, from: &RemotePath, to: &RemotePath) -> Result<(), Error> {
+        let (from, to) = (from.clone(), to.clone());
+        self.run(move |driver| Box::pin(driver.rename(from, to)))
+            .await
+    }
+
+    /// The size of a file in bytes (SIZE, RFC 3659 section 4).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the server has no SIZE, [`ErrorKind::NotFound`], [`ErrorKind::Protocol`].
+    pub async fn size(&self, path: &RemotePath) -> Result<u64, Error> {
+        let reply = self.command(Command::Size(path.clone())).await?;
+        // Some servers put words before the number.
+        let text = String::from_utf8_lossy(reply.first_line()).into_owned();
+        text.split_ascii_whitespace()
+            .next_back()
+            .and_then(|word| word.parse().ok())
+            .ok_or_else(|| Error::with_reply(ErrorKind::Protocol, "SIZE", reply))
+    }
+
+    /// When a file was last changed (MDTM, RFC 3659 section 3).
+    ///
+    /// # Errors
+    /// As [`Client::size`].
+    pub async fn mdtm(&self, path: &RemotePath) -> Result<Timestamp, Error> {
+        let reply = self.command(Command::Mdtm(path.clone())).await?;
+        let word = reply.first_line().trim_ascii();
+        ftp_proto::parse_time(word)
+            .map(|(time, _)| time)
+            .map_err(|error| Error::with_source(ErrorKind::Protocol, "MDTM", error))
+    }
+
+    /// Sets the time of a file (MFMT, draft-somers-ftp-mfxx). vsftpd has the same in a form of MDTM that
+    /// takes a time; it is used where FEAT names MDTM and not MFMT.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the server has neither; what it refuses.
+    pub async fn mfmt(&self, path: &RemotePath, time: Timestamp) -> Result<(), Error> {
+        if self.facts().features.has("MFMT") {
+            return self
+                .command(Command::Mfmt(time, path.clone()))
+                .await
+                .map(drop);
+        }
+        if !self.facts().features.has("MDTM") {
+            return Err(Error::new(ErrorKind::Unsupported, "MFMT"));
+        }
+        // Whole seconds: the form has no fractions.
+        let stamp = ftp_proto::format_time(time);
+        let stamp = stamp.split('.').next().unwrap_or_default();
+        let argument = [stamp.as_bytes(), b" ", path.as_bytes()].concat();
+        let argument = RemotePath::try_from(argument).map_err(Error::argument)?;
+        match self.command(Command::Mdtm(argument)).await {
+            Ok(_) => Ok(()),
+            // A server without this form looks for a file of that name.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => {
+                Err(Error::with_source(ErrorKind::Unsupported, "MFMT", error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the permissions (SITE CHMOD), the lowest twelve bits of `mode`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`]; what the server refuses.
+    pub async fn chmod(&self, path: &RemotePath, mode: u32) -> Result<(), Error> {
+        let argument = [
+            format!("CHMOD {:03o} ", mode & 0o7777).as_bytes(),
+            path.as_bytes(),
+        ]
+        .concat();
+        let argument = Argument::try_from(argument).map_err(Error::argument)?;
+        self.command(Command::Site(argument)).await.map(drop)
+    }
+
+    /// Does nothing, and so keeps the connection alive (NOOP).
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn noop(&self) -> Result<(), Error> {
+        self.command(Command::Noop).await.map(drop)
+    }
+
+    /// Sends a command as it is and returns the reply, whatever it says. Commands that need a data connection
+    /// or change the protection are refused here: they have operations of their own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for a line that is no command or one of those; those of the connection.
+    pub async fn raw(&self, line: &str) -> Result<Reply, Error> {
+        let command = Command::raw(line)
+            .map_err(|error| Error::with_source(ErrorKind::Argument, "a command", error))?;
+        if matches!(
+            command.verb(),
+            "RETR"
+                | "STOR"
+                | "STOU"
+                | "APPE"
+                | "LIST"
+                | "NLST"
+                | "MLSD"
+                | "PASV"
+                | "EPSV"
+                | "PORT"
+                | "EPRT"
+                | "LPRT"
+                | "LPSV"
+                | "AUTH"
+                | "PROT"
+                | "PBSZ"
+                | "CCC"
+                | "REIN"
+                | "QUIT"
+                | "ABOR"
+                | "REST"
+                | "USER"
+                | "PASS"
+                | "ACCT"
+                | "MODE"
+        ) {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!(
+                    "{} is not a command to send by hand: it changes the connection itself",
+                    command.verb()
+                ),
+            ));
+        }
+        self.run(move |driver| {
+            Box::pin(async move {
+                if matches!(command, Command::Cwd(_) | Command::Cdup) {
+                    let reply = driver.ask(&command).await?;
+                    driver.cwd = driver.pwd().await.ok();
+                    return Ok(reply);
+                }
+                driver.forget_state();
+                driver.ask(&command).await
+            })
+        })
+        .await
+    }
+
+    /// The entries of a directory, the working directory without `path`: MLSD, else LIST.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] and what else the server refuses.
+    pub async fn list(&self, path: Option<&RemotePath>) -> Result<Listing, Error> {
+        Listing::open(self, path.cloned()).await
+    }
+
+    /// Fetches a file from `offset` on (RETR, with REST before it).
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] and what else the server refuses.
+    pub async fn retr(&self, path: &RemotePath, offset: u64) -> Result<Download, Error> {
+        Download::open(self, Command::Retr(path.clone()), offset).await
+    }
+
+    /// Stores a file, from `offset` on over what is there (STOR, with REST before it).
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn stor(&self, path: &RemotePath, offset: u64) -> Result<Upload, Error> {
+        Upload::open(self, Command::Stor(path.clone()), offset).await
+    }
+
+    /// Appends to a file (APPE).
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn appe(&self, path: &RemotePath) -> Result<Upload, Error> {
+        Upload::open(self, Command::Appe(path.clone()), 0).await
+    }
+
+    /// ABOR: ends the transfer that runs in this session, whoever holds it, or asks an idle server for its 226.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn abor(&self) -> Result<(), Error> {
+        // Stored until the transfer is watched, so it can't be missed; a session without one answers the job.
+        self.shared.abort.notify_one();
+        let shared = self.shared.clone();
+        self.run(move |driver| {
+            Box::pin(async move {
+                // Not taken by a transfer: then take it back, and ask.
+                let pending = shared.abort.notified();
+                tokio::pin!(pending);
+                if pending.as_mut().enable() {
+                    driver.abort(false).await.map(drop)
+                } else {
+                    Ok(())
+                }
+            })
+        })
+        .await
+    }
+
+    /// Says goodbye (QUIT) and closes the connection.
+    ///
+    /// # Errors
+    /// What the server says instead of 221; the connection is closed in any case.
+    pub async fn quit(self) -> Result<(), Error> {
+        self.run(|driver| Box::pin(driver.quit())).await
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use ftp_net::{Timeouts, tls::Trust};
+use ftp_proto::{Argument, Secret};
+
+use crate::{Error, HostMemory};
+
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TlsMode {
+    /// TLS where the server offers it, plain where it doesn't. A password still isn't sent in plain unless
+    /// [`Config::allow_plaintext`] says so.
+    #[default]
+    Auto,
+    /// TLS by AUTH TLS on the ordinary port, or no connection (RFC 4217).
+    Explicit,
+    /// TLS from the first byte, usually on port 990.
+    Implicit,
+    /// No TLS.
+    Off,
+}
+
+impl TlsMode {
+    /// The port that goes with the mode: 990 for implicit TLS, 21 otherwise.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Implicit => 990,
+            Self::Auto | Self::Explicit | Self::Off => 21,
+        }
+    }
+}
+
+/// Who opens data connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum DataMode {
+    /// We do: EPSV, else PASV.
+    #[default]
+    Passive,
+    /// The server does: EPRT, else PORT.
+    Active,
+}
+
+/// A user and what proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The user's name.
+    pub user: Argument,
+    /// The password.
+    pub password: Secret,
+    /// The account, for the few servers that ask for one (ACCT).
+    pub account: Option<Secret>,
+}
+
+impl Login {
+    /// A user with a password.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`](crate::ErrorKind::Argument) where either holds CR, LF or NUL.
+    pub fn new(user: &str, password: &str) -> Result<Self, Error> {
+        Ok(Self {
+            user: Argument::try_from(user).map_err(Error::argument)?,
+            password: Secret::try_from(password).map_err(Error::argument)?,
+            account: None,
+        })
+    }
+
+    /// The public's login, as RFC 1635 has it.
+    ///
+    /// # Panics
+    /// Never: the two words hold nothing that is refused.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new("anonymous", "anonymous@").expect("plain words")
+    }
+
+    /// True where the password is no secret.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        let user = self.user.as_bytes();
+        user.eq_ignore_ascii_case(b"anonymous") || user.eq_ignore_ascii_case(b"ftp")
+    }
+}
+
+/// What [`Client::connect`](crate::Client::connect) needs to know.
+#[derive(Clone)]
+pub struct Config {
+    /// Host name or address; an IPv6 address with or without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: TlsMode,
+    /// Whose certificates are accepted.
+    pub trust: Trust,
+    /// Who logs in.
+    pub login: Login,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// Who opens data connections.
+    pub data: DataMode,
+    /// Connect to the address that PASV names. False: to the control connection's, whatever PASV says, since
+    /// a hostile server could otherwise point us at somebody else.
+    pub trust_pasv_address: bool,
+    /// Send a password over an unencrypted connection where there is no other.
+    pub allow_plaintext: bool,
+    /// What was learned of servers; share one between all clients of a program.
+    pub hosts: HostMemory,
+    /// Is told every line of the protocol, passwords masked.
+    pub observer: Option<Observer>,
+}
+
+impl Config {
+    /// Anonymous, passive, TLS where there is some, system trust, port 21.
+    #[must_use]
+    pub fn new(host: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            port: TlsMode::Auto.default_port(),
+            tls: TlsMode::Auto,
+            trust: Trust::default(),
+            login: Login::anonymous(),
+            timeouts: Timeouts::default(),
+            data: DataMode::Passive,
+            trust_pasv_address: false,
+            allow_plaintext: false,
+            hosts: HostMemory::default(),
+            observer: None,
+        }
+    }
+
+    /// The same with another login.
+    #[must_use]
+    pub fn with_login(mut self, login: Login) -> Self {
+        self.login = login;
+        self
+    }
+
+    /// The same with another port.
+    #[must_use]
+    pub const fn with_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// The same with another protection.
+    #[must_use]
+    pub const fn with_tls(mut self, tls: TlsMode) -> Self {
+        self.tls = tls;
+        self
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("tls", &self.tls)
+            .field("login", &self.login)
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who is told what goes over the control connection. It is called on the connection's task and must not
+/// block.
+pub type Observer = Arc<dyn Fn(LogEvent) + Send + Sync>;
+
+/// One line of the protocol log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    /// When it happened.
+    pub at: SystemTime,
+    /// Who said it.
+    pub kind: LogKind,
+    /// What was said: passwords masked, bytes that are no text escaped.
+    pub text: String,
+}
+
+/// Who said a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogKind {
+    /// We, to the server.
+    Sent,
+    /// The server.
+    Received,
+    /// The client, of what it does.
+    Info,
+    /// The client, of what went wrong.
+    Warning,
+}

@@ -1,0 +1,193 @@
+use std::{
+    io,
+    time::{Duration, SystemTime},
+};
+
+use bytes::BytesMut;
+use ftp_net::{NetError, Stream, Timeouts, Waited};
+use ftp_proto::{Command, Reply, ReplyDecoder, escape};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{Error, ErrorKind, LogEvent, LogKind, Observer};
+
+/// The control connection: commands out, replies in, each in its turn.
+pub(crate) struct Control {
+    stream: Option<Stream>,
+    decoder: ReplyDecoder,
+    input: BytesMut,
+    output: BytesMut,
+    pub(crate) timeouts: Timeouts,
+    observer: Option<Observer>,
+    /// Why nothing more can be done with it.
+    dead: Option<Error>,
+}
+
+impl Control {
+    pub(crate) fn new(stream: Stream, timeouts: Timeouts, observer: Option<Observer>) -> Self {
+        Self {
+            stream: Some(stream),
+            decoder: ReplyDecoder::new(),
+            input: BytesMut::with_capacity(4096),
+            output: BytesMut::new(),
+            timeouts,
+            observer,
+            dead: None,
+        }
+    }
+
+    pub(crate) fn log(&self, kind: LogKind, text: impl Into<String>) {
+        log(self.observer.as_ref(), kind, text);
+    }
+
+    pub(crate) const fn dead(&self) -> Option<&Error> {
+        self.dead.as_ref()
+    }
+
+    /// Closes the connection; every later use gives this error.
+    pub(crate) fn kill(&mut self, error: Error) -> Error {
+        self.stream = None;
+        self.dead.get_or_insert(error).clone()
+    }
+
+    pub(crate) fn stream(&self) -> Result<&Stream, Error> {
+        self.stream.as_ref().ok_or_else(|| self.gone())
+    }
+
+    /// Takes the connection out, to put TLS over it.
+    ///
+    /// Bytes that arrived behind the reply to AUTH came unencrypted, possibly from somebody in between who
+    /// wants them taken for encrypted ones: that ends the connection.
+    pub(crate) fn take_for_tls(&mut self) -> Result<Stream, Error> {
+        if !self.input.is_empty() || self.decoder.is_inside() {
+            let error = Error::new(
+                ErrorKind::Protocol,
+                format!(
+                    "AUTH: the server sent unencrypted bytes behind its reply: \"{}\"",
+                    escape(&self.input, 200)
+                ),
+            );
+            return Err(self.kill(error));
+        }
+        self.stream.take().ok_or_else(|| self.gone())
+    }
+
+    pub(crate) fn put_back(&mut self, stream: Stream) {
+        self.stream = Some(stream);
+    }
+
+    fn gone(&self) -> Error {
+        self.dead
+            .clone()
+            .unwrap_or_else(|| Error::new(ErrorKind::Lost, "the control connection"))
+    }
+
+    /// Sends a command.
+    pub(crate) async fn send(&mut self, command: &Command) -> Result<(), Error> {
+        self.log(LogKind::Sent, command.redacted());
+        self.output.clear();
+        command.encode(&mut self.output);
+        let limit = self.timeouts.reply;
+        let Some(stream) = &mut self.stream else {
+            return Err(self.gone());
+        };
+        let sending = async {
+            stream.write_all(&self.output).await?;
+            stream.flush().await
+        };
+        let outcome = match tokio::time::timeout(limit, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(NetError::Io(error)),
+            Err(_) => Err(NetError::Timeout {
+                what: Waited::Reply,
+                limit,
+            }),
+        };
+        // The bytes of a password don't stay in memory longer than they must.
+        self.output.iter_mut().for_each(|byte| *byte = 0);
+        outcome.map_err(|error| self.kill(Error::net(command.redacted(), error)))
+    }
+
+    /// The next reply, 1xx included, within the reply limit.
+    pub(crate) async fn reply(&mut self, doing: &str) -> Result<Reply, Error> {
+        let limit = self.timeouts.reply;
+        self.reply_within(doing, limit).await
+    }
+
+    pub(crate) async fn reply_within(
+        &mut self,
+        doing: &str,
+        limit: Duration,
+    ) -> Result<Reply, Error> {
+        match tokio::time::timeout(limit, self.next_reply(doing)).await {
+            Ok(reply) => reply,
+            Err(_) => Err(self.kill(Error::net(
+                doing,
+                NetError::Timeout {
+                    what: Waited::Reply,
+                    limit,
+                },
+            ))),
+        }
+    }
+
+    /// The next reply, however long it takes. Dropping the future loses nothing.
+    pub(crate) async fn next_reply(&mut self, doing: &str) -> Result<Reply, Error> {
+        loop {
+            match self.decoder.decode(&mut self.input) {
+                Ok(Some(reply)) => {
+                    self.log(LogKind::Received, reply.to_string());
+                    // 421 may come at any moment and says that the connection ends (RFC 959 section 5.4).
+                    if reply.code.value() == 421 {
+                        return Err(self.kill(Error::refused(doing, reply)));
+                    }
+                    return Ok(reply);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    return Err(self.kill(Error::with_source(ErrorKind::Protocol, doing, error)));
+                }
+            }
+            let Some(stream) = &mut self.stream else {
+                return Err(self.gone());
+            };
+            match stream.read_buf(&mut self.input).await {
+                Ok(1..) => {}
+                Ok(0) => return Err(self.kill(Error::new(ErrorKind::Lost, doing))),
+                // A server that closes TLS without a goodbye: for a connection of replies that is the end, no more.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(self.kill(Error::new(ErrorKind::Lost, doing)));
+                }
+                Err(error) => return Err(self.kill(Error::net(doing, NetError::Io(error)))),
+            }
+        }
+    }
+
+    /// A command and its final reply; preliminary ones are passed over.
+    pub(crate) async fn exchange(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.send(command).await?;
+        let doing = command.redacted();
+        loop {
+            let reply = self.reply(&doing).await?;
+            if !reply.code.is_preliminary() {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// Says goodbye to the TLS layer, best effort.
+    pub(crate) async fn close(&mut self) {
+        if let Some(mut stream) = self.stream.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(1), stream.shutdown()).await;
+        }
+    }
+}
+
+pub(crate) fn log(observer: Option<&Observer>, kind: LogKind, text: impl Into<String>) {
+    if let Some(observer) = observer {
+        observer(LogEvent {
+            at: SystemTime::now(),
+            kind,
+            text: text.into(),
+        });
+    }
+}

@@ -1,0 +1,302 @@
+use std::{
+    fs::File,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use ftp_net::{
+    NetError, Stream, Waited,
+    copy::{self, Copied, GOODBYE, Progress},
+    shutdown_orderly,
+};
+use ftp_proto::Command;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep},
+};
+
+use crate::{
+    Client, Error, ErrorKind,
+    driver::{Finished, Opened},
+};
+
+/// A file on its way to us. Read it to its end, then call [`finish`](Download::finish): only the server's
+/// word makes it complete. Dropping it gives the transfer up; the session stays usable.
+pub struct Download(Transfer);
+
+/// A file on its way to the server. Write it, then call [`finish`](Upload::finish). Dropping it gives the
+/// transfer up; what was sent by then may stand on the server.
+pub struct Upload(Transfer);
+
+struct Transfer {
+    // Before `finished`, so that it is closed when the task hears of the end.
+    stream: Option<Stream>,
+    finished: Finished,
+    /// Keeps the session open for as long as the transfer lives.
+    _client: Client,
+    doing: String,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    ended: bool,
+    /// False after a TLS connection that ended without a goodbye.
+    clean: bool,
+}
+
+impl Transfer {
+    async fn open(client: &Client, command: Command, offset: u64) -> Result<Self, Error> {
+        let doing = command.redacted();
+        let (Opened { stream, finished }, idle) = client
+            .run(move |driver| {
+                Box::pin(async move {
+                    let idle = driver.config.timeouts.idle;
+                    Ok((driver.open(command, offset).await?, idle))
+                })
+            })
+            .await?;
+        Ok(Self {
+            ended: stream.is_none(),
+            stream,
+            finished,
+            _client: client.clone(),
+            doing,
+            idle,
+            timer: None,
+            clean: true,
+        })
+    }
+
+    /// Pending is an error once the idle limit has passed since the last byte.
+    fn idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let idle = self.idle;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + idle)));
+        ready!(timer.as_mut().poll(cx));
+        let error = NetError::Timeout {
+            what: Waited::Data,
+            limit: idle,
+        };
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, error))
+    }
+
+    /// The copy loop, ended early when the server refuses half-way; then the server's word on it.
+    async fn copy(
+        mut self,
+        run: impl Future<Output = Result<Copied, NetError>>,
+    ) -> Result<Copied, Error> {
+        let outcome = tokio::select! {
+            biased;
+            outcome = run => outcome,
+            () = self.finished.refused() => Err(NetError::Cancelled),
+        };
+        let doing = self.doing;
+        match outcome {
+            Ok(copied) => {
+                let reply = self.finished.complete().await?;
+                if !reply.code.is_completion() {
+                    return Err(Error::refused(doing, reply));
+                }
+                Ok(copied)
+            }
+            // The connection broke, or the server refused: its reply says more than our error.
+            Err(error @ (NetError::Io(_) | NetError::Tls { .. } | NetError::Cancelled)) => {
+                match self.finished.complete().await {
+                    Ok(reply) if !reply.code.is_completion() => Err(Error::refused(doing, reply)),
+                    Err(later) => Err(later),
+                    Ok(_) => Err(Error::with_source(ErrorKind::Truncated, doing, error)),
+                }
+            }
+            // Ours to end: the task sees that we are gone, and clears up.
+            Err(error) => Err(Error::net(doing, error)),
+        }
+    }
+
+    /// The server's word, after the data connection was closed in good order.
+    async fn conclude(self) -> Result<(), Error> {
+        let reply = self.finished.complete().await?;
+        if reply.code.is_completion() {
+            Ok(())
+        } else {
+            Err(Error::refused(self.doing, reply))
+        }
+    }
+}
+
+impl Download {
+    pub(crate) async fn open(
+        client: &Client,
+        command: Command,
+        offset: u64,
+    ) -> Result<Self, Error> {
+        Ok(Self(Transfer::open(client, command, offset).await?))
+    }
+
+    /// Copies what is left into `file`, from the file's present position on, by the fastest way there is, and
+    /// waits for the server's word. Returns the number of bytes.
+    ///
+    /// Dropping the future ends the transfer at once; the session stays usable.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Local`] of the file; [`ErrorKind::Lost`], [`ErrorKind::Timeout`] or
+    /// [`ErrorKind::Truncated`] of the connection; what the server says instead of 226.
+    pub async fn copy_to_file(mut self, file: File, progress: Progress) -> Result<u64, Error> {
+        let idle = self.0.idle;
+        match self.0.stream.take() {
+            Some(stream) => {
+                let run = copy::receive_to_file(stream, file, progress, idle);
+                self.0.copy(run).await.map(|copied| copied.bytes)
+            }
+            None => self.0.conclude().await.map(|()| 0),
+        }
+    }
+
+    /// Closes the data connection and waits for the server's word on the transfer. Without it a file isn't
+    /// complete, however many bytes there are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] where it was not read to its end (then the transfer is given up), and what the server
+    /// says instead of 226.
+    pub async fn finish(mut self) -> Result<(), Error> {
+        if !self.0.ended {
+            return Err(Error::new(ErrorKind::Truncated, self.0.doing.clone()));
+        }
+        if let Some(mut stream) = self.0.stream.take() {
+            // The peer has closed already and may not take our goodbye any more.
+            let _ = shutdown_orderly(&mut stream, GOODBYE).await;
+        }
+        self.0.conclude().await
+    }
+
+    /// Gives the transfer up by ABOR and waits until the session is clean.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn abort(mut self) -> Result<(), Error> {
+        self.0.stream = None;
+        self.0.finished.abort().await.map(drop)
+    }
+}
+
+impl Upload {
+    pub(crate) async fn open(
+        client: &Client,
+        command: Command,
+        offset: u64,
+    ) -> Result<Self, Error> {
+        let transfer = Transfer::open(client, command, offset).await?;
+        if transfer.stream.is_none() {
+            return Err(Error::new(ErrorKind::Protocol, transfer.doing));
+        }
+        Ok(Self(transfer))
+    }
+
+    /// Sends `file` from its present position to its end by the fastest way there is, and waits for the
+    /// server's word. Returns the number of bytes.
+    ///
+    /// Dropping the future ends the transfer at once; the session stays usable.
+    ///
+    /// # Errors
+    /// As [`Download::copy_to_file`].
+    pub async fn copy_from_file(mut self, file: File, progress: Progress) -> Result<u64, Error> {
+        let idle = self.0.idle;
+        match self.0.stream.take() {
+            Some(stream) => {
+                let run = copy::send_from_file(stream, file, progress, idle);
+                self.0.copy(run).await.map(|copied| copied.bytes)
+            }
+            None => self.0.conclude().await.map(|()| 0),
+        }
+    }
+
+    /// Ends the file and waits for the server's word on it.
+    ///
+    /// # Errors
+    /// Those of the connection, and what the server says instead of 226.
+    pub async fn finish(mut self) -> Result<(), Error> {
+        if let Some(mut stream) = self.0.stream.take() {
+            let closed = shutdown_orderly(&mut stream, GOODBYE).await;
+            drop(stream);
+            let doing = self.0.doing.clone();
+            return match (self.0.conclude().await, closed) {
+                (Ok(()), Err(error)) => Err(Error::net(doing, NetError::Io(error))),
+                (outcome, _) => outcome,
+            };
+        }
+        self.0.conclude().await
+    }
+
+    /// Gives the transfer up by ABOR and waits until the session is clean.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn abort(mut self) -> Result<(), Error> {
+        self.0.stream = None;
+        self.0.finished.abort().await.map(drop)
+    }
+}
+
+impl AsyncRead for Download {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut self.0;
+        let Some(stream) = &mut this.stream else {
+            return Poll::Ready(Ok(()));
+        };
+        if this.ended {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        match Pin::new(stream).poll_read(cx, buf) {
+            Poll::Ready(Ok(())) => {
+                this.timer = None;
+                this.ended = buf.filled().len() == before && buf.remaining() > 0;
+                Poll::Ready(Ok(()))
+            }
+            // TLS cut off without a goodbye: the server's reply decides whether that was all.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                this.ended = true;
+                this.clean = false;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => this.idle(cx).map(Err),
+        }
+    }
+}
+
+impl AsyncWrite for Upload {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut self.0;
+        let Some(stream) = &mut this.stream else {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        };
+        match Pin::new(stream).poll_write(cx, buf) {
+            Poll::Ready(outcome) => {
+                this.timer = None;
+                Poll::Ready(outcome)
+            }
+            Poll::Pending => this.idle(cx).map(Err),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0.stream {
+            Some(stream) => Pin::new(stream).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Only flushes: the data connection ends with [`Upload::finish`], which also hears the server's word.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}

@@ -1,0 +1,261 @@
+use std::net::{IpAddr, SocketAddr};
+
+use ftp_net::{NetError, Stream, Waited};
+use ftp_proto::{Command, Reply};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Driver, transfer::Finished};
+use crate::{DataMode, Error, ErrorKind, LogKind};
+
+/// A data connection, and how to tell the task that it is done.
+pub(crate) struct Opened {
+    /// `None` where the server had nothing to send and opened none.
+    pub(crate) stream: Option<Stream>,
+    pub(crate) finished: Finished,
+}
+
+/// The way to a data connection, before the server has said that it will use it.
+enum Way {
+    Passive(TcpStream),
+    Active(TcpListener),
+}
+
+impl Driver {
+    /// Opens a data connection for `command`, beginning at `offset`.
+    pub(crate) async fn open(&mut self, command: Command, offset: u64) -> Result<Opened, Error> {
+        if self.out_of_tickets() {
+            self.downgrade().await?;
+        }
+        match self.try_open(&command, offset).await {
+            Err(error) if self.failed_unresumed(&error) => {
+                self.downgrade().await?;
+                self.try_open(&command, offset).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// True where TLS 1.3 has given tickets, and all are used up: the next handshake could not resume.
+    fn out_of_tickets(&self) -> bool {
+        let learned = self.learned();
+        self.data_encrypted
+            && !learned.tls12
+            && !learned.tls13_only
+            && self
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.tickets_seen() > 0 && !tls.can_resume())
+    }
+
+    /// True where a data connection failed the way servers fail those that don't resume.
+    fn failed_unresumed(&self, error: &Error) -> bool {
+        let learned = self.learned();
+        let candidate = self.data_encrypted
+            && !learned.tls12
+            && !learned.tls13_only
+            && self.tls.as_ref().is_some_and(|tls| !tls.can_resume());
+        candidate
+            && match error.kind() {
+                ErrorKind::Tls => true,
+                _ => error
+                    .reply()
+                    .is_some_and(|reply| matches!(reply.code.value(), 522 | 425 | 426 | 450)),
+            }
+    }
+
+    async fn try_open(&mut self, command: &Command, offset: u64) -> Result<Opened, Error> {
+        let doing = command.redacted();
+        if self.astray && super::depends_on_cwd(command) {
+            self.go_home().await?;
+        }
+        self.set_type(b'I').await?;
+        let way = match self.config.data {
+            DataMode::Passive => Way::Passive(self.passive().await?),
+            DataMode::Active => Way::Active(self.active().await?),
+        };
+        if offset > 0 {
+            let rest = Command::Rest(offset);
+            let reply = self.ask(&rest).await?;
+            if !reply.code.is_intermediate() && !reply.code.is_completion() {
+                return Err(Error::refused(rest.redacted(), reply));
+            }
+            self.rest_pending = true;
+        }
+        self.control.send(command).await?;
+        let reply = self.control.reply(&doing).await?;
+        if reply.code.is_completion() {
+            // Done without 1xx: there was nothing to send.
+            self.rest_pending = false;
+            return Ok(Opened {
+                stream: None,
+                finished: Finished::already(reply),
+            });
+        }
+        if !reply.code.is_preliminary() {
+            drop(way);
+            if self.rest_pending {
+                self.clear_rest().await?;
+            }
+            return Err(Error::refused(doing, reply));
+        }
+        self.rest_pending = false;
+        let stream = match self.data_stream(way).await {
+            Ok(stream) => stream,
+            Err(error) => return Err(self.explain(error, &doing).await),
+        };
+        let (finished, running) = super::transfer::pair(doing);
+        self.running = Some(running);
+        Ok(Opened {
+            stream: Some(stream),
+            finished,
+        })
+    }
+
+    /// A data connection failed after 1xx: the server's final reply usually says why, and must be read in any
+    /// case, or it would be taken for the answer to the next command.
+    async fn explain(&mut self, failure: NetError, doing: &str) -> Error {
+        let failure = Error::net(doing, failure);
+        match self.control.reply(doing).await {
+            // A certificate is a person's decision, whatever the server thinks of our hanging up.
+            _ if matches!(failure.kind(), ErrorKind::Certificate(_)) => failure,
+            Ok(reply) if reply.code.is_transient() || reply.code.is_permanent() => {
+                Error::refused(doing, reply)
+            }
+            _ => failure,
+        }
+    }
+
+    async fn data_stream(&mut self, way: Way) -> Result<Stream, NetError> {
+        let limit = self.config.timeouts.connect;
+        let tcp = match way {
+            Way::Passive(tcp) => tcp,
+            Way::Active(listener) => {
+                let peer = self.peer_ip()?;
+                tokio::time::timeout(limit, accept_from(&listener, peer))
+                    .await
+                    .map_err(|_| NetError::Timeout {
+                        what: Waited::Accept,
+                        limit,
+                    })??
+            }
+        };
+        let Some(tls) = self.tls.clone().filter(|_| self.data_encrypted) else {
+            return Ok(Stream::Plain(tcp));
+        };
+        let stream = tls.connect(tcp, limit).await?;
+        let resumed = stream.tls_facts().is_some_and(|facts| facts.resumed);
+        self.publish_facts(Some(resumed));
+        Ok(stream)
+    }
+
+    fn peer_ip(&self) -> Result<IpAddr, NetError> {
+        let stream = self
+            .control
+            .stream()
+            .map_err(|_| NetError::Io(std::io::ErrorKind::NotConnected.into()))?;
+        Ok(stream.peer_addr()?.ip())
+    }
+
+    /// EPSV, else PASV (RFC 2428 section 3). Where EPSV is accepted but its port can't be reached, PASV is tried
+    /// too: middle boxes know only the older one.
+    async fn passive(&mut self) -> Result<TcpStream, Error> {
+        if !self.learned().no_epsv {
+            let command = Command::Epsv(None);
+            let reply = self.ask(&command).await?;
+            if reply.code.is_completion() {
+                let port = ftp_proto::parse_epsv(reply.first_line())
+                    .map_err(|error| Error::with_source(ErrorKind::Protocol, "EPSV", error))?;
+                match self.dial(None, port).await {
+                    Ok(tcp) => return Ok(tcp),
+                    Err(error) if matches!(error.kind(), ErrorKind::Connect) => {
+                        self.control.log(
+                            LogKind::Warning,
+                            "the port that EPSV named can't be reached; trying PASV",
+                        );
+                        match self.pasv().await {
+                            Ok(tcp) => {
+                                self.learn(|learned| learned.no_epsv = true);
+                                return Ok(tcp);
+                            }
+                            Err(later) if later.is_fatal() => return Err(later),
+                            Err(_) => return Err(error),
+                        }
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if !reply.code.is_permanent() {
+                return Err(Error::refused("EPSV", reply));
+            }
+            self.learn(|learned| learned.no_epsv = true);
+        }
+        self.pasv().await
+    }
+
+    async fn pasv(&mut self) -> Result<TcpStream, Error> {
+        let reply = self.command(Command::Pasv).await?;
+        let address = ftp_proto::parse_pasv(reply.first_line())
+            .map_err(|error| Error::with_source(ErrorKind::Protocol, "PASV", error))?;
+        let trusted = self.config.trust_pasv_address && !address.ip().is_unspecified();
+        let ip = trusted.then(|| IpAddr::V4(*address.ip()));
+        self.dial(ip, address.port()).await
+    }
+
+    /// Connects to a data port: on the control connection's host unless another was named and trusted.
+    async fn dial(&mut self, ip: Option<IpAddr>, port: u16) -> Result<TcpStream, Error> {
+        let peer = self
+            .peer_ip()
+            .map_err(|error| Error::net("the data connection", error))?;
+        let address = SocketAddr::new(ip.unwrap_or(peer), port);
+        ftp_net::connect_addr(address, self.config.timeouts.connect)
+            .await
+            .map_err(|error| Error::net("the data connection", error))
+    }
+
+    /// Listens, and tells the server where: EPRT, else PORT (RFC 2428 section 2, RFC 959 section 4.1.2).
+    async fn active(&mut self) -> Result<TcpListener, Error> {
+        let doing = "active mode";
+        let ip = self
+            .control
+            .stream()?
+            .local_addr()
+            .map_err(|error| Error::net(doing, NetError::Io(error)))?
+            .ip();
+        let listener = ftp_net::listen(ip)
+            .await
+            .map_err(|error| Error::net(doing, error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Error::net(doing, NetError::Io(error)))?;
+        let reply = self.ask(&Command::Eprt(address)).await?;
+        match (reply.code.is_completion(), address) {
+            (true, _) => {}
+            (false, SocketAddr::V4(address)) if reply.code.is_permanent() => {
+                self.command(Command::Port(address)).await?;
+            }
+            (false, _) => return Err(Error::refused("EPRT", reply)),
+        }
+        Ok(listener)
+    }
+
+    /// The reply that ends a transfer; preliminary ones are passed over.
+    pub(super) async fn final_reply(&mut self, doing: &str) -> Result<Reply, Error> {
+        loop {
+            let reply = self.control.reply(doing).await?;
+            if !reply.code.is_preliminary() {
+                return Ok(reply);
+            }
+        }
+    }
+}
+
+/// The first connection that comes from the server itself; others are turned away.
+async fn accept_from(listener: &TcpListener, peer: IpAddr) -> Result<TcpStream, NetError> {
+    loop {
+        let (tcp, from) = listener.accept().await?;
+        if from.ip() == peer {
+            tcp.set_nodelay(true)?;
+            return Ok(tcp);
+        }
+    }
+}

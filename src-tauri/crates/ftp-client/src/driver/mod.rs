@@ -1,0 +1,263 @@
+//! The task that owns the control connection.
+//!
+//! Requests are jobs that run here to their end, one after the other. A data transfer is two jobs with a pause:
+//! the first opens it, then the data connection is in its owner's hands, and this task watches
+//! the control connection until the owner says that it is done, or is gone.
+
+mod data;
+mod session;
+mod transfer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ftp_net::tls::TlsSession;
+use ftp_proto::{Command, Features, RemotePath, Reply};
+use futures_util::future::BoxFuture;
+use tokio::sync::{Notify, mpsc};
+
+use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
+
+pub(crate) use data::Opened;
+pub(crate) use transfer::Finished;
+use transfer::Running;
+
+/// One request of a handle.
+pub(crate) type Job = Box<dyn for<'a> FnOnce(&'a mut Driver) -> BoxFuture<'a, ()> + Send>;
+
+/// What handles and the task share.
+pub(crate) struct Shared {
+    facts: Mutex<Option<Arc<SessionFacts>>>,
+    /// Asks for ABOR while a transfer runs.
+    pub(crate) abort: Notify,
+    /// Why the connection is gone, for whoever comes too late.
+    pub(crate) ended: Mutex<Option<Error>>,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self {
+            facts: Mutex::new(None),
+            abort: Notify::new(),
+            ended: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn facts(&self) -> Option<Arc<SessionFacts>> {
+        self.facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_facts(&self, facts: SessionFacts) {
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(facts));
+    }
+
+    fn end(&self, error: Error) {
+        self.ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(error);
+    }
+}
+
+pub(crate) struct Driver {
+    pub(crate) config: Arc<Config>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) control: Control,
+    tls: Option<TlsSession>,
+    data_encrypted: bool,
+    pub(crate) features: Features,
+    /// The representation type that the server has now.
+    type_now: Option<u8>,
+    /// The folder that the owner is in, where it is known.
+    pub(crate) cwd: Option<RemotePath>,
+    /// True where the server is somewhere else for the moment, because of a listing.
+    astray: bool,
+    /// MLSD was refused as unknown.
+    no_mlsd: bool,
+    /// REST was sent and not used up.
+    rest_pending: bool,
+    running: Option<Running>,
+}
+
+impl Driver {
+    /// Serves jobs until every handle is gone.
+    pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        loop {
+            if let Some(running) = self.running.take() {
+                self.supervise(running).await;
+                continue;
+            }
+            let alive = self.control.dead().is_none();
+            tokio::select! {
+                biased;
+                job = jobs.recv() => match job {
+                    Some(job) => job(&mut self).await,
+                    None => break,
+                },
+                // Nothing was asked: a 421 ends the connection, anything else is of no command.
+                reply = self.control.next_reply("the idle connection"), if alive => {
+                    if let Ok(reply) = reply {
+                        self.control.log(LogKind::Warning, format!("nobody asked for this reply: {}", reply.code));
+                    }
+                }
+            }
+            if let Some(error) = self.control.dead() {
+                self.shared.end(error.clone());
+            }
+        }
+        if self.control.dead().is_none() {
+            let goodbye = self.control.exchange(&Command::Quit);
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(2), goodbye).await;
+            self.control.close().await;
+        }
+    }
+
+    /// A command, and its reply if it is a positive one.
+    pub(crate) async fn command(&mut self, command: Command) -> Result<Reply, Error> {
+        let reply = self.ask(&command).await?;
+        if reply.code.is_completion() {
+            Ok(reply)
+        } else {
+            Err(Error::refused(command.redacted(), reply))
+        }
+    }
+
+    /// A command, and its reply whatever it is.
+    pub(crate) async fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        if self.astray && depends_on_cwd(command) {
+            self.go_home().await?;
+        }
+        if self.rest_pending && !matches!(command, Command::Rest(_)) {
+            self.clear_rest().await?;
+        }
+        self.control.exchange(command).await
+    }
+
+    async fn go_home(&mut self) -> Result<(), Error> {
+        let Some(home) = self.cwd.clone() else {
+            return Ok(());
+        };
+        let command = Command::Cwd(home);
+        let reply = self.control.exchange(&command).await?;
+        if !reply.code.is_completion() {
+            return Err(Error::refused(command.redacted(), reply));
+        }
+        self.astray = false;
+        Ok(())
+    }
+
+    /// Some servers keep an offset that no transfer used, and apply it to the next one.
+    async fn clear_rest(&mut self) -> Result<(), Error> {
+        self.rest_pending = false;
+        self.control.exchange(&Command::Rest(0)).await.map(drop)
+    }
+
+    pub(crate) async fn quit(&mut self) -> Result<(), Error> {
+        let outcome = self.control.exchange(&Command::Quit).await;
+        self.control.close().await;
+        let closed = Error::new(ErrorKind::Lost, "QUIT");
+        self.control.kill(closed);
+        match outcome {
+            Ok(reply) if reply.code.is_completion() => Ok(()),
+            Ok(reply) => Err(Error::refused("QUIT", reply)),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) async fn cwd(&mut self, command: Command) -> Result<(), Error> {
+        // CDUP starts where the owner is, not where a listing went.
+        self.command(command.clone()).await?;
+        self.astray = false;
+        self.cwd = match (self.pwd().await, command) {
+            (Ok(path), _) => Some(path),
+            (Err(error), _) if error.is_fatal() => return Err(error),
+            (Err(_), Command::Cwd(path)) if path.is_absolute() => Some(path),
+            (Err(_), _) => None,
+        };
+        Ok(())
+    }
+
+    pub(crate) async fn pwd(&mut self) -> Result<RemotePath, Error> {
+        let reply = self.command(Command::Pwd).await?;
+        ftp_proto::parse_257(reply.first_line())
+            .map_err(|error| Error::with_source(ErrorKind::Protocol, "PWD", error))
+    }
+
+    pub(crate) fn uses_mlsd(&self) -> bool {
+        !self.no_mlsd && (self.features.has("MLST") || self.features.is_empty())
+    }
+
+    pub(crate) const fn mlsd_unknown(&mut self) {
+        self.no_mlsd = true;
+    }
+
+    pub(crate) fn list_all_refused(&self) -> bool {
+        self.learned().no_list_all
+    }
+
+    pub(crate) fn list_all_unknown(&self) {
+        self.learn(|learned| learned.no_list_all = true);
+    }
+
+    /// Goes to a folder to list it, without the owner noticing.
+    pub(crate) async fn visit(&mut self, path: RemotePath) -> Result<(), Error> {
+        self.command(Command::Cwd(path)).await?;
+        self.astray = true;
+        Ok(())
+    }
+
+    pub(crate) async fn return_home(&mut self) -> Result<(), Error> {
+        if self.astray {
+            self.go_home().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn rename(&mut self, from: RemotePath, to: RemotePath) -> Result<(), Error> {
+        let first = Command::Rnfr(from);
+        let reply = self.ask(&first).await?;
+        if !reply.code.is_intermediate() && !reply.code.is_completion() {
+            return Err(Error::refused(first.redacted(), reply));
+        }
+        self.command(Command::Rnto(to)).await.map(drop)
+    }
+}
+
+/// True where the command means something else in another folder.
+fn depends_on_cwd(command: &Command) -> bool {
+    let relative = |path: &RemotePath| !path.is_absolute();
+    match command {
+        Command::Cwd(path)
+        | Command::Retr(path)
+        | Command::Stor(path)
+        | Command::Appe(path)
+        | Command::Rnfr(path)
+        | Command::Rnto(path)
+        | Command::Dele(path)
+        | Command::Rmd(path)
+        | Command::Mkd(path)
+        | Command::Size(path)
+        | Command::Mdtm(path)
+        | Command::Mfmt(_, path) => relative(path),
+        Command::Mlst(path) | Command::Mlsd(path) => path.as_ref().is_none_or(relative),
+        // It was sent to the folder on purpose.
+        Command::List(_)
+        | Command::Type(_)
+        | Command::Noop
+        | Command::Quit
+        | Command::Abor
+        | Command::Rest(_)
+        | Command::Epsv(_)
+        | Command::Pasv
+        | Command::Port(_)
+        | Command::Eprt(_)
+        | Command::Feat
+        | Command::Opts(_)
+        | Command::Pbsz(_)
+        | Command::Prot(_)
+        | Command::Syst => false,
+        _ => true,
+    }
+}

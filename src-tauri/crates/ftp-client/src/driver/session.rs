@@ -1,0 +1,427 @@
+use std::sync::Arc;
+
+use ftp_net::{
+    Stream,
+    tls::{ClientTls, TlsSession, Versions},
+};
+use ftp_proto::{Argument, Command, Features, Reply, escape};
+
+use super::{Driver, Shared};
+use crate::{
+    Config, Error, ErrorKind, LogKind, Login, Security, SessionFacts, TlsMode,
+    control::{self, Control},
+};
+
+impl Driver {
+    /// Connects, secures and logs in.
+    pub(crate) async fn connect(config: Config, shared: Arc<Shared>) -> Result<Self, Error> {
+        let tls = match config.tls {
+            TlsMode::Off => None,
+            _ => Some(
+                ClientTls::new(&config.host, &config.trust)
+                    .map_err(|error| Error::net(connecting(&config), error))?,
+            ),
+        };
+        loop {
+            match Self::attempt(&config, &shared, tls.as_ref()).await {
+                Ok(driver) if driver.wants_tls12() => {
+                    driver.control.log(
+                        LogKind::Info,
+                        "the server hands out no TLS 1.3 session tickets; connecting again with TLS 1.2, \
+                         whose sessions resume",
+                    );
+                    driver.learn(|learned| learned.tls12 = true);
+                    let mut driver = driver;
+                    let _ = driver.quit().await;
+                }
+                // Nothing but TLS 1.3 there: then without resumption.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Tls)
+                        && config.hosts.get(&config.host, config.port).tls12 =>
+                {
+                    config.hosts.learn(&config.host, config.port, |learned| {
+                        learned.tls12 = false;
+                        learned.tls13_only = true;
+                    });
+                }
+                outcome => {
+                    let driver = outcome?;
+                    driver.publish_facts(None);
+                    return Ok(driver);
+                }
+            }
+        }
+    }
+
+    /// Connects again in place, with TLS 1.2, and goes back to where the owner was.
+    pub(super) async fn downgrade(&mut self) -> Result<(), Error> {
+        self.control.log(
+            LogKind::Info,
+            "no TLS 1.3 session ticket is left for a data connection; connecting again with TLS 1.2",
+        );
+        self.learn(|learned| learned.tls12 = true);
+        let _ = self.control.exchange(&Command::Quit).await;
+        self.control.close().await;
+        let mut fresh = Box::pin(Self::connect(
+            Config::clone(&self.config),
+            self.shared.clone(),
+        ))
+        .await?;
+        if let Some(cwd) = &self.cwd
+            && fresh.cwd.as_ref() != Some(cwd)
+        {
+            fresh.cwd(Command::Cwd(cwd.clone())).await?;
+        }
+        fresh.no_mlsd = self.no_mlsd;
+        *self = fresh;
+        Ok(())
+    }
+
+    pub(super) fn learn(&self, change: impl FnOnce(&mut crate::memory::Learned)) {
+        let config = &self.config;
+        config.hosts.learn(&config.host, config.port, change);
+    }
+
+    pub(super) fn learned(&self) -> crate::memory::Learned {
+        self.config.hosts.get(&self.config.host, self.config.port)
+    }
+
+    /// True where this session's data connections couldn't resume it, and TLS 1.2 might help. The tickets of
+    /// TLS 1.3 come with the first replies, so after the login it is known.
+    fn wants_tls12(&self) -> bool {
+        let learned = self.learned();
+        !learned.tls13_only
+            && !learned.tls12
+            && self.data_encrypted
+            && self.tls.as_ref().is_some_and(|tls| !tls.can_resume())
+    }
+
+    async fn attempt(
+        config: &Config,
+        shared: &Arc<Shared>,
+        tls: Option<&ClientTls>,
+    ) -> Result<Self, Error> {
+        let doing = connecting(config);
+        control::log(config.observer.as_ref(), LogKind::Info, &*doing);
+        let tcp = ftp_net::connect(&config.host, config.port, config.timeouts.connect)
+            .await
+            .map_err(|error| Error::net(&*doing, error))?;
+        let mut control =
+            Control::new(Stream::Plain(tcp), config.timeouts, config.observer.clone());
+        let mut secured = None;
+        if let (TlsMode::Implicit, Some(tls)) = (config.tls, tls) {
+            secured = Some(handshake(&mut control, tls, config).await?);
+        }
+        let greeting = greeting(&mut control, &doing).await?;
+        if let (TlsMode::Auto | TlsMode::Explicit, Some(tls)) = (config.tls, tls) {
+            // ProFTPD wants every data connection to resume the session and hands out no TLS 1.3
+            // tickets on uploads, so a few uploads use up all there are.
+            if greeting.text().contains("ProFTPD") {
+                config.hosts.learn(&config.host, config.port, |learned| {
+                    learned.tls12 = !learned.tls13_only;
+                });
+            }
+            if auth(&mut control, config.tls).await? {
+                secured = Some(handshake(&mut control, tls, config).await?);
+            }
+        }
+        let mut driver = Self {
+            config: Arc::new(config.clone()),
+            shared: shared.clone(),
+            control,
+            tls: secured,
+            data_encrypted: false,
+            features: Features::default(),
+            type_now: None,
+            cwd: None,
+            astray: false,
+            no_mlsd: false,
+            rest_pending: false,
+            running: None,
+        };
+        driver.log_in(&config.login).await?;
+        driver.settle(greeting).await?;
+        Ok(driver)
+    }
+
+    /// USER, PASS and ACCT, as far as the server asks for them (RFC 959 section 6, RFC 1123 section 4.1.2).
+    async fn log_in(&mut self, login: &Login) -> Result<(), Error> {
+        let harmless = login.is_anonymous() || login.password.is_empty();
+        if self.tls.is_none() && !harmless && !self.config.allow_plaintext {
+            let _ = self.control.exchange(&Command::Quit).await;
+            return Err(Error::new(
+                ErrorKind::PlaintextRefused,
+                connecting(&self.config),
+            ));
+        }
+        let mut command = Command::User(login.user.clone());
+        // Each step is asked for at most once, so that a server can't make us go round.
+        for _ in 0..3 {
+            let reply = self.control.exchange(&command).await?;
+            let code = reply.code;
+            if code.is_completion() {
+                return Ok(());
+            }
+            command = match (code.value(), &command) {
+                (331, Command::User(_)) => Command::Pass(login.password.clone()),
+                (332, Command::User(_) | Command::Pass(_)) => match &login.account {
+                    Some(account) => Command::Acct(account.clone()),
+                    None => {
+                        return Err(Error::with_reply(
+                            ErrorKind::LoginRefused,
+                            "ACCT: the server wants an account, and none is given",
+                            reply,
+                        ));
+                    }
+                },
+                // Other 33x after USER: servers with one-time passwords put the challenge there.
+                (330..=339, Command::User(_)) => Command::Pass(login.password.clone()),
+                _ if code.is_intermediate() => {
+                    return Err(Error::with_reply(
+                        ErrorKind::LoginRefused,
+                        format!("{}: the server wants something unknown", command.verb()),
+                        reply,
+                    ));
+                }
+                _ => {
+                    let error = Error::refused(command.redacted(), reply);
+                    // Every refusal at this point is one of the login.
+                    return Err(match error.kind() {
+                        ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Unsupported => {
+                            match error.reply() {
+                                Some(reply) => Error::with_reply(
+                                    ErrorKind::LoginRefused,
+                                    command.redacted(),
+                                    reply.clone(),
+                                ),
+                                None => error,
+                            }
+                        }
+                        _ => error,
+                    });
+                }
+            };
+        }
+        Err(Error::new(
+            ErrorKind::Protocol,
+            "login: the server asks in circles",
+        ))
+    }
+
+    /// What follows the login: protection of data, features, UTF-8, the folder, the type.
+    async fn settle(&mut self, greeting: Reply) -> Result<(), Error> {
+        if self.tls.is_some() {
+            self.protect().await?;
+        }
+        let reply = self.control.exchange(&Command::Feat).await?;
+        if reply.code.is_completion() {
+            self.features = Features::parse(&reply);
+        }
+        if self.features.has("CLNT") {
+            let name = Argument::try_from("Slipway").map_err(Error::argument)?;
+            self.control.exchange(&Command::Clnt(name)).await?;
+        }
+        // Refused by servers that always speak UTF-8: either way is fine.
+        if self.features.utf8() {
+            self.opts("UTF8 ON").await?;
+        }
+        self.want_facts().await?;
+        match self.pwd().await {
+            Ok(path) => self.cwd = Some(path),
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => self.control.log(LogKind::Warning, error.to_string()),
+        }
+        self.set_type(b'I').await?;
+        let greeting = greeting
+            .lines
+            .iter()
+            .map(|line| escape(line, 1000))
+            .collect();
+        self.shared.set_facts(SessionFacts {
+            greeting,
+            features: self.features.clone(),
+            home: self.cwd.clone(),
+            security: Security::Plain,
+        });
+        Ok(())
+    }
+
+    /// PBSZ and PROT, in this order (RFC 4217 sections 8 and 9). A server on an implicit port protects
+    /// data whatever it answers.
+    async fn protect(&mut self) -> Result<(), Error> {
+        let zero = Argument::try_from("0").map_err(Error::argument)?;
+        let private = Argument::try_from("P").map_err(Error::argument)?;
+        self.control.exchange(&Command::Pbsz(zero)).await?;
+        let reply = self.control.exchange(&Command::Prot(private)).await?;
+        self.data_encrypted = reply.code.is_completion() || self.config.tls == TlsMode::Implicit;
+        if self.data_encrypted {
+            return Ok(());
+        }
+        if !self.config.allow_plaintext {
+            return Err(Error::with_reply(
+                ErrorKind::TlsUnavailable,
+                "PROT P: the server would move files unencrypted",
+                reply,
+            ));
+        }
+        self.control.log(
+            LogKind::Warning,
+            "files are not encrypted: the server refuses PROT P",
+        );
+        Ok(())
+    }
+
+    /// Asks for the facts that a listing needs, where the server has them switched off (RFC 3659 section 7.9).
+    async fn want_facts(&mut self) -> Result<(), Error> {
+        const WANTED: [&str; 9] = [
+            "type",
+            "size",
+            "modify",
+            "perm",
+            "unique",
+            "unix.mode",
+            "unix.owner",
+            "unix.group",
+            "unix.slink",
+        ];
+        let facts = self.features.mlst_facts();
+        let off = facts
+            .iter()
+            .any(|(name, on)| !on && WANTED.contains(&name.to_ascii_lowercase().as_str()));
+        if !off {
+            return Ok(());
+        }
+        let list: String = facts
+            .iter()
+            .filter(|(name, on)| *on || WANTED.contains(&name.to_ascii_lowercase().as_str()))
+            .flat_map(|(name, _)| [*name, ";"])
+            .collect();
+        self.opts(&format!("MLST {list}")).await
+    }
+
+    async fn opts(&mut self, argument: &str) -> Result<(), Error> {
+        let argument = Argument::try_from(argument).map_err(Error::argument)?;
+        self.control
+            .exchange(&Command::Opts(argument))
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn set_type(&mut self, wanted: u8) -> Result<(), Error> {
+        if self.type_now == Some(wanted) {
+            return Ok(());
+        }
+        let argument = Argument::try_from(&[wanted][..]).map_err(Error::argument)?;
+        self.command(Command::Type(argument)).await?;
+        self.type_now = Some(wanted);
+        Ok(())
+    }
+
+    /// After a raw command anything may be different.
+    pub(crate) fn forget_state(&mut self) {
+        self.type_now = None;
+    }
+
+    /// Tells the handles what is known of the session.
+    pub(super) fn publish_facts(&self, resumes: Option<bool>) {
+        let Some(facts) = self.shared.facts() else {
+            return;
+        };
+        let mut facts = SessionFacts::clone(&facts);
+        facts.security = self.security(resumes);
+        self.shared.set_facts(facts);
+    }
+
+    fn security(&self, resumes: Option<bool>) -> Security {
+        let Some(session) = &self.tls else {
+            return Security::Plain;
+        };
+        let negotiated = self
+            .control
+            .stream()
+            .ok()
+            .and_then(ftp_net::Stream::tls_facts);
+        match (negotiated, session.certificate()) {
+            (Some(facts), Some(certificate)) => Security::Tls {
+                version: facts.version,
+                cipher: facts.cipher,
+                certificate: Box::new(certificate.clone()),
+                pinned: session.by_pin(),
+                resumes,
+                data_encrypted: self.data_encrypted,
+            },
+            _ => Security::Plain,
+        }
+    }
+}
+
+fn connecting(config: &Config) -> String {
+    format!("connecting to {}:{}", config.host, config.port)
+}
+
+/// 220, or 120 and then 220 (RFC 959 section 5.4). A 230 means that no login is needed; it is asked for all the
+/// same, since encryption comes first.
+async fn greeting(control: &mut Control, doing: &str) -> Result<Reply, Error> {
+    loop {
+        let reply = control.reply(doing).await?;
+        if reply.code.is_completion() {
+            return Ok(reply);
+        }
+        if !reply.code.is_preliminary() {
+            return Err(Error::with_reply(ErrorKind::Busy, doing, reply));
+        }
+    }
+}
+
+/// AUTH TLS, else AUTH SSL; false where the server has neither and the mode allows to go on without.
+async fn auth(control: &mut Control, mode: TlsMode) -> Result<bool, Error> {
+    let mut last = None;
+    for mechanism in ["TLS", "SSL"] {
+        let argument = Argument::try_from(mechanism).map_err(Error::argument)?;
+        let reply = control.exchange(&Command::Auth(argument)).await?;
+        if reply.code.is_completion() || reply.code.is_intermediate() {
+            return Ok(true);
+        }
+        last = Some(reply);
+    }
+    match (mode, last) {
+        (TlsMode::Explicit, Some(reply)) => Err(Error::with_reply(
+            ErrorKind::TlsUnavailable,
+            "AUTH TLS",
+            reply,
+        )),
+        _ => Ok(false),
+    }
+}
+
+async fn handshake(
+    control: &mut Control,
+    tls: &ClientTls,
+    config: &Config,
+) -> Result<TlsSession, Error> {
+    let versions = if config.hosts.get(&config.host, config.port).tls12 {
+        Versions::Tls12
+    } else {
+        Versions::Any
+    };
+    let session = tls.session(versions);
+    let tcp = match control.take_for_tls()? {
+        Stream::Plain(tcp) => tcp,
+        other => {
+            control.put_back(other);
+            return Err(Error::new(ErrorKind::Protocol, "TLS over TLS"));
+        }
+    };
+    let stream = session
+        .connect(tcp, config.timeouts.connect)
+        .await
+        .map_err(|error| Error::net(connecting(config), error))?;
+    if let Some(facts) = stream.tls_facts() {
+        control.log(
+            LogKind::Info,
+            format!("{}, {}", facts.version, facts.cipher),
+        );
+    }
+    control.put_back(stream);
+    Ok(session)
+}

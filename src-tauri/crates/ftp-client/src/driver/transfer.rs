@@ -1,0 +1,201 @@
+use std::time::Duration;
+
+use ftp_proto::{Command, Reply};
+use tokio::sync::oneshot;
+
+use super::Driver;
+use crate::{Error, ErrorKind, LogKind};
+
+/// How long a server may take to notice that we closed a data connection, before it is told by ABOR.
+const NOTICE: Duration = Duration::from_secs(3);
+
+/// The owner's word that a transfer is over.
+pub(crate) struct Finish {
+    /// True: the data connection is closed in good order, and the reply counts. False: ABOR.
+    complete: bool,
+    answer: oneshot::Sender<Result<Reply, Error>>,
+}
+
+/// The owner's end of a running transfer. Dropping it means that the transfer was given up.
+pub(crate) struct Finished {
+    state: State,
+}
+
+enum State {
+    Already(Reply),
+    Running {
+        finish: oneshot::Sender<Finish>,
+        /// Fires when the server has said no while data was still moving.
+        refused: oneshot::Receiver<()>,
+    },
+}
+
+/// The task's end of a running transfer.
+pub(super) struct Running {
+    doing: String,
+    finish: oneshot::Receiver<Finish>,
+    refused: oneshot::Sender<()>,
+}
+
+pub(super) fn pair(doing: String) -> (Finished, Running) {
+    let (finish, finish_seen) = oneshot::channel();
+    let (refused, refused_seen) = oneshot::channel();
+    let finished = Finished {
+        state: State::Running {
+            finish,
+            refused: refused_seen,
+        },
+    };
+    let running = Running {
+        doing,
+        finish: finish_seen,
+        refused,
+    };
+    (finished, running)
+}
+
+impl Finished {
+    pub(super) const fn already(reply: Reply) -> Self {
+        Self {
+            state: State::Already(reply),
+        }
+    }
+
+    /// The data connection is closed: waits for the server's word on the transfer.
+    pub(crate) async fn complete(self) -> Result<Reply, Error> {
+        self.end(true).await
+    }
+
+    /// Gives the transfer up by ABOR. The data connection must be closed by then.
+    pub(crate) async fn abort(self) -> Result<Reply, Error> {
+        self.end(false).await
+    }
+
+    /// Returns when the server has refused the transfer half-way; else never.
+    pub(crate) async fn refused(&mut self) {
+        if let State::Running { refused, .. } = &mut self.state
+            && refused.await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+
+    async fn end(self, complete: bool) -> Result<Reply, Error> {
+        let finish = match self.state {
+            State::Already(reply) => return Ok(reply),
+            State::Running { finish, .. } => finish,
+        };
+        let (answer, answered) = oneshot::channel();
+        let lost = || Error::new(ErrorKind::Lost, "the transfer");
+        finish
+            .send(Finish { complete, answer })
+            .map_err(|_| lost())?;
+        answered.await.map_err(|_| lost())?
+    }
+}
+
+impl Driver {
+    /// Watches a transfer until its owner is done with it, and leaves the control connection clean: every reply that
+    /// belongs to the transfer is read, or the connection is closed.
+    pub(super) async fn supervise(&mut self, running: Running) {
+        let Running {
+            doing,
+            mut finish,
+            refused,
+        } = running;
+        let mut refused = Some(refused);
+        let mut early: Option<Result<Reply, Error>> = None;
+        let shared = self.shared.clone();
+        loop {
+            tokio::select! {
+                biased;
+                word = &mut finish => {
+                    return self.conclude(word.ok(), early, &doing).await;
+                }
+                () = shared.abort.notified(), if early.is_none() => {
+                    early = Some(self.abort(true).await.and_then(|_| {
+                        Err(Error::new(ErrorKind::Cancelled, &*doing))
+                    }));
+                }
+                reply = self.control.next_reply(&doing), if early.is_none() => {
+                    match reply {
+                        Ok(reply) if reply.code.is_preliminary() => {}
+                        reply => early = Some(reply),
+                    }
+                }
+            }
+            let bad = match &early {
+                Some(Ok(reply)) => !reply.code.is_completion(),
+                Some(Err(_)) => true,
+                None => false,
+            };
+            if bad && let Some(refused) = refused.take() {
+                let _ = refused.send(());
+            }
+        }
+    }
+
+    async fn conclude(
+        &mut self,
+        word: Option<Finish>,
+        early: Option<Result<Reply, Error>>,
+        doing: &str,
+    ) {
+        let Some(Finish { complete, answer }) = word else {
+            if early.is_none() {
+                self.abandon(doing).await;
+            }
+            return;
+        };
+        let outcome = match early {
+            Some(early) => early,
+            None if complete => self.final_reply(doing).await,
+            None => self.abort(true).await,
+        };
+        let _ = answer.send(outcome);
+    }
+
+    /// The owner is gone and the data connection with it. Most servers notice and say so; the others get ABOR.
+    async fn abandon(&mut self, doing: &str) {
+        self.control
+            .log(LogKind::Info, format!("{doing} was given up"));
+        let noticed = tokio::time::timeout(NOTICE, async {
+            loop {
+                match self.control.next_reply(doing).await {
+                    Ok(reply) if reply.code.is_preliminary() => {}
+                    outcome => return outcome,
+                }
+            }
+        });
+        if noticed.await.is_err() {
+            // Whatever comes of it, the connection is clean or closed afterwards.
+            let _ = self.abort(true).await;
+        }
+    }
+
+    /// ABOR, and all replies that it causes (RFC 959 section 5.4): while a transfer runs these are the
+    /// transfer's own and ABOR's, but servers are known to leave one of them out. A NOOP behind it, sent when
+    /// the first reply is here, marks the end: its 200 can be nobody else's.
+    pub(crate) async fn abort(&mut self, transfer: bool) -> Result<Reply, Error> {
+        self.control.send(&Command::Abor).await?;
+        let first = self.control.reply("ABOR").await?;
+        if !transfer {
+            return Ok(first);
+        }
+        self.control.send(&Command::Noop).await?;
+        let mut last = first.clone();
+        for _ in 0..4 {
+            let reply = self.control.reply("ABOR").await?;
+            if reply.code.value() == 200 {
+                return Ok(last);
+            }
+            last = reply;
+        }
+        Err(self.control.kill(Error::with_reply(
+            ErrorKind::Protocol,
+            "ABOR: the server's replies don't end",
+            last,
+        )))
+    }
+}

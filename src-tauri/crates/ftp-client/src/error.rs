@@ -1,0 +1,297 @@
+use std::{error::Error as StdError, fmt, sync::Arc};
+
+use ftp_net::{NetError, Waited, tls::CertificateProblem};
+use ftp_proto::{ArgumentError, Reply};
+
+/// Why an operation failed. Cheap to clone.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    /// What was being done, such as `RETR /a` or `connecting to example.com:21`.
+    doing: String,
+    reply: Option<Reply>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What went wrong, to match on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The host name has no address.
+    Resolve,
+    /// Nobody accepts connections there.
+    Connect,
+    /// A time limit passed.
+    Timeout(Waited),
+    /// The connection broke, or the server closed it.
+    Lost,
+    /// The server takes no more of us for now (421, or 530 "too many").
+    Busy,
+    /// TLS was demanded and the server has none.
+    TlsUnavailable,
+    /// The TLS layer failed for another reason than trust.
+    Tls,
+    /// The server's certificate is not trusted.
+    Certificate(Box<CertificateProblem>),
+    /// A password would have gone over an unencrypted connection without leave.
+    PlaintextRefused,
+    /// User or password are wrong, or the user may not come in.
+    LoginRefused,
+    /// The file or folder isn't there, or can't be opened.
+    NotFound,
+    /// The server refused a command for another reason.
+    Refused,
+    /// The server broke the rules of the protocol.
+    Protocol,
+    /// An argument that can't be sent.
+    Argument,
+    /// The transfer ended before the end of the file.
+    Truncated,
+    /// Reading or writing on this side failed.
+    Local,
+    /// The server can't do this.
+    Unsupported,
+    /// The operation was given up by its owner.
+    Cancelled,
+}
+
+/// Who has to act so that it goes better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The peer broke the rules.
+    PeerBroke,
+    /// The peer won't or can't.
+    PeerRefused,
+    /// Bytes were lost or damaged on the way.
+    Damaged,
+    /// The caller asked for something impossible, or changed its mind.
+    Caller,
+    /// The network failed.
+    Network,
+    /// This computer failed: its disk, for one.
+    Local,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, doing: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            doing: doing.into(),
+            reply: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn with_source(
+        kind: ErrorKind,
+        doing: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            doing: doing.into(),
+            reply: None,
+            source: Some(source.into()),
+        }))
+    }
+
+    pub(crate) fn with_reply(kind: ErrorKind, doing: impl Into<String>, reply: Reply) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            doing: doing.into(),
+            reply: Some(reply),
+            source: None,
+        }))
+    }
+
+    pub(crate) fn argument(source: ArgumentError) -> Self {
+        Self::with_source(ErrorKind::Argument, "an argument", source)
+    }
+
+    pub(crate) fn net(doing: impl Into<String>, source: NetError) -> Self {
+        let kind = match &source {
+            NetError::Resolve { .. } => ErrorKind::Resolve,
+            NetError::Connect { .. } => ErrorKind::Connect,
+            NetError::Timeout { what, .. } => ErrorKind::Timeout(*what),
+            NetError::Certificate(problem) => ErrorKind::Certificate(problem.clone()),
+            NetError::Tls { .. } => ErrorKind::Tls,
+            NetError::BadCertificate(_) | NetError::BadHost(_) => ErrorKind::Argument,
+            NetError::Local(_) => ErrorKind::Local,
+            NetError::Cancelled => ErrorKind::Cancelled,
+            _ => ErrorKind::Lost,
+        };
+        Self::with_source(kind, doing, source)
+    }
+
+    /// The error that a negative reply to `doing` stands for.
+    pub(crate) fn refused(doing: impl Into<String>, reply: Reply) -> Self {
+        let doing = doing.into();
+        Self::with_reply(refusal(&doing, &reply), doing, reply)
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// The server's reply, where it was one that said no.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        self.0.reply.as_ref()
+    }
+
+    /// Who has to act.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self.0.kind {
+            ErrorKind::Protocol => Blame::PeerBroke,
+            ErrorKind::Busy
+            | ErrorKind::TlsUnavailable
+            | ErrorKind::LoginRefused
+            | ErrorKind::NotFound
+            | ErrorKind::Refused
+            | ErrorKind::Certificate(_)
+            | ErrorKind::Unsupported => Blame::PeerRefused,
+            ErrorKind::Truncated => Blame::Damaged,
+            ErrorKind::PlaintextRefused | ErrorKind::Argument | ErrorKind::Cancelled => {
+                Blame::Caller
+            }
+            ErrorKind::Resolve
+            | ErrorKind::Connect
+            | ErrorKind::Timeout(_)
+            | ErrorKind::Lost
+            | ErrorKind::Tls => Blame::Network,
+            ErrorKind::Local => Blame::Local,
+        }
+    }
+
+    /// True where the same may go well a little later, with nothing changed: broken connections, time
+    /// limits, full servers, and replies of the 4xx kind.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Connect
+            | ErrorKind::Timeout(_)
+            | ErrorKind::Lost
+            | ErrorKind::Busy
+            | ErrorKind::Truncated
+            | ErrorKind::Tls => true,
+            ErrorKind::Refused | ErrorKind::NotFound => self
+                .reply()
+                .is_some_and(|reply| (400..500).contains(&reply.code.value())),
+            _ => false,
+        }
+    }
+
+    /// True where the control connection can't be used any more.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Lost | ErrorKind::Busy | ErrorKind::Protocol
+        ) || matches!(self.0.kind, ErrorKind::Timeout(Waited::Reply))
+    }
+}
+
+/// What a negative reply means, by code, command and the words that servers use.
+fn refusal(doing: &str, reply: &Reply) -> ErrorKind {
+    let code = reply.code.value();
+    let text = reply.text().to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let verb = doing.split(' ').next().unwrap_or_default();
+    match code {
+        421 => ErrorKind::Busy,
+        430 | 530 | 532 if matches!(verb, "USER" | "PASS" | "ACCT") => {
+            if says(&["too many", "maximum", "limit", "try again later", "busy"]) {
+                ErrorKind::Busy
+            } else {
+                ErrorKind::LoginRefused
+            }
+        }
+        500 | 502 | 504 => ErrorKind::Unsupported,
+        450 | 550
+            if says(&[
+                "permission",
+                "denied",
+                "not allowed",
+                "prohibited",
+                "read-only",
+            ]) =>
+        {
+            ErrorKind::Refused
+        }
+        550 if matches!(
+            verb,
+            "RETR"
+                | "SIZE"
+                | "MDTM"
+                | "MFMT"
+                | "CWD"
+                | "DELE"
+                | "RNFR"
+                | "RMD"
+                | "MLST"
+                | "MLSD"
+                | "LIST"
+        ) && !says(&["not empty", "exist", "busy"])
+            || code == 550
+                && says(&["no such", "not found", "does not exist", "doesn't exist"]) =>
+        {
+            ErrorKind::NotFound
+        }
+        _ => ErrorKind::Refused,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doing = &self.0.doing;
+        match &self.0.kind {
+            ErrorKind::Certificate(problem) => return fmt::Display::fmt(problem, f),
+            ErrorKind::PlaintextRefused => write!(
+                f,
+                "{doing}: the connection is not encrypted, and a password is not sent over it without leave"
+            )?,
+            ErrorKind::LoginRefused => write!(f, "{doing}: the server refused the login")?,
+            ErrorKind::NotFound => write!(f, "{doing}: not found, or can't be opened")?,
+            ErrorKind::TlsUnavailable => write!(f, "{doing}: the server offers no TLS")?,
+            ErrorKind::Truncated => write!(f, "{doing}: the transfer ended too early")?,
+            ErrorKind::Cancelled => write!(f, "{doing}: cancelled")?,
+            ErrorKind::Lost if self.0.source.is_none() && self.0.reply.is_none() => {
+                write!(f, "{doing}: the server closed the connection")?;
+            }
+            ErrorKind::Busy => write!(f, "{doing}: the server takes no more connections for now")?,
+            ErrorKind::Unsupported if self.0.reply.is_none() => {
+                write!(f, "{doing}: the server can't do this")?;
+            }
+            _ => f.write_str(doing)?,
+        }
+        if let Some(reply) = &self.0.reply {
+            write!(f, ": {} {}", reply.code, reply.text())?;
+        }
+        let mut source = self.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} ({self})", self.0.kind)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_ref()
+            .map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,214 @@
+use bytes::BytesMut;
+use ftp_proto::{
+    Argument, Command, RemotePath,
+    listing::{Entry, Line, ListingDecoder},
+};
+use futures_util::stream::{self, Stream};
+use tokio::io::AsyncReadExt;
+
+use crate::{Client, Download, Error, ErrorKind, driver::Driver};
+
+/// How much of a listing is taken from the connection at a time.
+const PIECE: usize = 64 * 1024;
+
+/// The lines of a directory as they arrive: entries, and the lines that no parser knew.
+///
+/// Names are bytes as the server has them, and not yet trusted: make a
+/// [`Name`](ftp_proto::Name) of one before it becomes part of a path. The entries `.` and `..` are left out.
+/// Dropping a listing half-way ends the transfer; the session stays usable.
+pub struct Listing {
+    download: Option<Download>,
+    decoder: ListingDecoder,
+    buffer: BytesMut,
+    ended: bool,
+}
+
+/// Which command lists, and from where.
+enum Way {
+    Mlsd(Option<RemotePath>),
+    List(Option<Argument>),
+}
+
+impl Listing {
+    pub(crate) async fn open(client: &Client, path: Option<RemotePath>) -> Result<Self, Error> {
+        let way = client
+            .run({
+                let path = path.clone();
+                move |driver| Box::pin(driver.listing_way(path))
+            })
+            .await?;
+        let (way, error) = match way {
+            Way::Mlsd(folder) => match Download::open(client, Command::Mlsd(folder), 0).await {
+                Ok(download) => {
+                    return Ok(Self::new(Some(download), ListingDecoder::mlsd()));
+                }
+                // No MLSD after all: LIST from now on.
+                Err(error) if *error.kind() == ErrorKind::Unsupported => {
+                    let way = client
+                        .run(move |driver| {
+                            Box::pin(async move {
+                                driver.mlsd_unknown();
+                                driver.listing_way(path).await
+                            })
+                        })
+                        .await?;
+                    (way, Some(error))
+                }
+                Err(error) => return Err(error),
+            },
+            way => (way, None),
+        };
+        let Way::List(argument) = way else {
+            return Err(error.unwrap_or_else(|| Error::new(ErrorKind::Unsupported, "MLSD")));
+        };
+        let all = argument
+            .as_ref()
+            .is_some_and(|argument| argument.as_bytes().starts_with(b"-a"));
+        let mut opened = Download::open(client, Command::List(argument), 0).await;
+        if let (true, Err(error)) = (all, &opened)
+            && error.reply().is_some_and(|reply| reply.code.is_permanent())
+            && !is_empty_folder(error)
+        {
+            client
+                .run(|driver| {
+                    Box::pin(async move {
+                        driver.list_all_unknown();
+                        Ok(())
+                    })
+                })
+                .await?;
+            opened = Download::open(client, Command::List(None), 0).await;
+        }
+        let decoder = ListingDecoder::list(jiff::Timestamp::now());
+        match opened {
+            Ok(download) => Ok(Self::new(Some(download), decoder)),
+            Err(error) if is_empty_folder(&error) => Ok(Self::new(None, decoder)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn new(download: Option<Download>, decoder: ListingDecoder) -> Self {
+        Self {
+            ended: download.is_none(),
+            download,
+            decoder,
+            buffer: BytesMut::new(),
+        }
+    }
+
+    /// The next line, `None` after the last one. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// Those of the connection, and what the server says instead of 226: then the listing is incomplete.
+    pub async fn next(&mut self) -> Result<Option<Line>, Error> {
+        loop {
+            match self.decoder.next_line() {
+                Some(Line::Skip) => continue,
+                Some(Line::Entry(entry)) if is_dot(&entry) => continue,
+                Some(line) => return Ok(Some(line)),
+                None => {}
+            }
+            if self.ended {
+                // Only now: the connection was read to its end, and all of it was handed out.
+                if let Some(download) = self.download.take() {
+                    download.finish().await?;
+                }
+                return Ok(None);
+            }
+            let Some(download) = &mut self.download else {
+                return Ok(None);
+            };
+            self.buffer.reserve(PIECE);
+            match download.read_buf(&mut self.buffer).await {
+                Ok(0) => {
+                    self.ended = true;
+                    self.decoder.finish();
+                }
+                Ok(_) => {
+                    self.decoder.feed(&self.buffer);
+                    self.buffer.clear();
+                }
+                Err(error) => {
+                    self.ended = true;
+                    self.download = None;
+                    let error = ftp_net::NetError::Io(error);
+                    return Err(Error::net("the listing", error));
+                }
+            }
+        }
+    }
+
+    /// All entries at once, and the lines that no parser knew.
+    ///
+    /// # Errors
+    /// As [`Listing::next`].
+    pub async fn collect(mut self) -> Result<(Vec<Entry>, Vec<Vec<u8>>), Error> {
+        let (mut entries, mut unparsed) = (Vec::new(), Vec::new());
+        while let Some(line) = self.next().await? {
+            match line {
+                Line::Entry(entry) => entries.push(entry),
+                Line::Unparsed(raw) => unparsed.push(raw),
+                Line::Skip => {}
+            }
+        }
+        Ok((entries, unparsed))
+    }
+
+    /// The lines as a stream, which ends after the first error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Line, Error>> + Send {
+        stream::unfold(Some(self), |listing| async {
+            let mut listing = listing?;
+            match listing.next().await {
+                Ok(Some(line)) => Some((Ok(line), Some(listing))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+}
+
+impl Driver {
+    /// MLSD where there is one. LIST takes its argument for an option or a pattern on many servers, so the
+    /// server is sent into the folder instead; the owner's folder is restored when it matters.
+    async fn listing_way(&mut self, path: Option<RemotePath>) -> Result<Way, Error> {
+        if self.uses_mlsd() {
+            return Ok(Way::Mlsd(path));
+        }
+        let all = (!self.list_all_refused())
+            .then(|| Argument::try_from("-a"))
+            .transpose()
+            .map_err(Error::argument)?;
+        match path {
+            None => self.return_home().await?,
+            Some(path) => self.visit(path).await?,
+        }
+        Ok(Way::List(all))
+    }
+}
+
+fn is_dot(entry: &Entry) -> bool {
+    use ftp_proto::listing::Kind;
+    matches!(entry.kind, Kind::CurrentDir | Kind::ParentDir)
+        || matches!(entry.name.as_slice(), b"." | b"..")
+}
+
+/// Servers that have an error for "nothing in it" (450 or 550 "no files found" and the like).
+fn is_empty_folder(error: &Error) -> bool {
+    let Some(reply) = error.reply() else {
+        return false;
+    };
+    if !matches!(reply.code.value(), 450 | 550) {
+        return false;
+    }
+    let text = reply.text().to_lowercase();
+    [
+        "no files",
+        "no members",
+        "no data sets",
+        "no such file or directory found matching",
+        "directory is empty",
+        "empty directory",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
+}
