@@ -1,0 +1,343 @@
+import { describe, type ErrorAction } from '$lib/errors';
+import type { AppError, Backend, ConnectRequest, SessionInfo, Site } from '$lib/backend';
+import type { Action } from '$lib/actions';
+import { Drags } from '$lib/browser/drags.svelte';
+import { Pane } from '$lib/browser/pane.svelte';
+import { Log } from '$lib/log/log.svelte';
+import { t } from '$lib/messages';
+import { Notices } from '$lib/notices/notices.svelte';
+import { BLANK_REQUEST, ConnectFlow } from '$lib/session/connect-flow.svelte';
+import { loadRecent, remember, withoutPassword, type Recent } from '$lib/session/recent';
+import { Tab } from '$lib/session/tabs.svelte';
+import { Preferences } from '$lib/settings/settings.svelte';
+import { Sites } from '$lib/sites/sites.svelte';
+import type { Side } from '$lib/testids';
+import { Queue } from '$lib/transfers/queue.svelte';
+import { actionsOf } from './actions';
+
+/** What stands in the quick-connect bar. */
+export interface QuickForm {
+  address: string;
+  user: string;
+  password: string;
+  tls: ConnectRequest['tls'];
+}
+
+/** The whole window: what is open, and how the features work together. */
+export class App {
+  readonly notices = new Notices();
+  readonly log = new Log();
+  readonly preferences: Preferences;
+  readonly sites: Sites;
+  readonly queue: Queue;
+  readonly flow: ConnectFlow;
+  readonly drags: Drags;
+  readonly actions: Action[];
+
+  tabs = $state.raw<Tab[]>([]);
+  tab = $state.raw<Tab>() as Tab;
+  activeSide = $state<Side>('local');
+  panelOpen = $state(true);
+  panel = $state<'transfers' | 'log'>('transfers');
+  paletteOpen = $state(false);
+  settingsOpen = $state(false);
+  quick = $state<QuickForm>({ address: '', user: '', password: '', tls: 'auto' });
+  recent = $state.raw<Recent[]>([]);
+  /** Grows when the address field should take the keyboard. */
+  addressWanted = $state(0);
+
+  #backend: Backend;
+  #nextTab = 1;
+  /** The tab that a reconnect goes into. */
+  #into: Tab | null = null;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.preferences = new Preferences(backend, this.notices);
+    this.sites = new Sites(backend, this.notices);
+    this.queue = new Queue(backend, this.notices, () => this.showPanel('transfers'));
+    this.flow = new ConnectFlow(backend, {
+      connected: (session, request) => this.#connected(session, request),
+      failed: (error) => this.#failed(error),
+    });
+    this.drags = new Drags({
+      allowed: (from, over) => this.#mayDrop(from, over),
+      drop: (from) => void this.transfer(from),
+      dropSystem: (drop, over) => void this.#acceptDrop(drop, over),
+    });
+    this.recent = loadRecent(localStorage);
+    this.tab = this.#makeTab();
+    this.tabs = [this.tab];
+    this.actions = actionsOf(this);
+  }
+
+  get local(): Pane {
+    return this.tab.local;
+  }
+
+  get remote(): Pane | null {
+    return this.tab.remote;
+  }
+
+  /** The pane that keys act on. */
+  get active(): Pane {
+    return this.activeSide === 'remote' && this.remote ? this.remote : this.local;
+  }
+
+  async start(): Promise<void> {
+    const backend = this.#backend;
+    const info = await this.preferences.load();
+    this.#showHidden(this.preferences.showHidden);
+    await Promise.allSettled([
+      backend.onFolderChanged((listing) => this.#folderChanged(listing)),
+      backend.onSystemDrag((drag) => this.drags.system(drag)),
+      this.log.watch(backend).catch((thrown: unknown) => this.notices.error(thrown)),
+      this.queue.watch(),
+      this.sites.load(),
+      this.local.home(),
+    ]);
+    if (info?.practiceAtStart) void this.practice();
+  }
+
+  // Connecting
+
+  connectQuick(): Promise<void> {
+    const { address, user, password, tls } = this.quick;
+    if (!address.trim()) {
+      this.addressWanted += 1;
+      return Promise.resolve();
+    }
+    const request = {
+      ...BLANK_REQUEST,
+      address: address.trim(),
+      user: user.trim(),
+      password: password || null,
+      tls,
+    };
+    return this.flow.start(request, withoutPassword(address));
+  }
+
+  connectRecent({ address, user, tls }: Recent): Promise<void> {
+    this.quick = { address, user, password: '', tls };
+    return this.connectQuick();
+  }
+
+  connectSite(site: Site, password: string | null = null): Promise<void> {
+    this.sites.close();
+    return this.flow.start({ ...BLANK_REQUEST, site: site.id, password }, site.name);
+  }
+
+  practice(): Promise<void> {
+    return this.flow.practice(t.connect.practiceHost);
+  }
+
+  reconnect(): Promise<void> {
+    this.#into = this.tab;
+    const { request, session } = this.tab;
+    return request
+      ? this.flow.start(request, session?.title ?? withoutPassword(request.address))
+      : this.practice();
+  }
+
+  async refreshSecurity(): Promise<void> {
+    const { tab } = this;
+    if (!tab.session) return;
+    try {
+      tab.security = await this.#backend.sessionSecurity(tab.session.id);
+    } catch (thrown) {
+      this.notices.error(thrown);
+    }
+  }
+
+  // Tabs
+
+  newTab(): void {
+    const tab = this.#makeTab();
+    const { listing } = this.local;
+    this.tabs = [...this.tabs, tab];
+    this.selectTab(tab);
+    void (listing ? tab.local.goTo(listing.place) : tab.local.home());
+    this.addressWanted += 1;
+  }
+
+  selectTab(tab: Tab): void {
+    this.tab = tab;
+    if (!tab.remote) this.activeSide = 'local';
+    this.#title();
+  }
+
+  nextTab(): void {
+    const next = this.tabs[(this.tabs.indexOf(this.tab) + 1) % this.tabs.length];
+    if (next) this.selectTab(next);
+  }
+
+  closeTab(tab: Tab): void {
+    const index = this.tabs.indexOf(tab);
+    if (tab.session) this.#disconnect(tab.session.id);
+    tab.remote?.close();
+    const rest = this.tabs.filter((other) => other !== tab);
+    if (rest.length === 0) {
+      // The last tab stays, not connected: the window is never empty.
+      tab.session = null;
+      tab.remote = null;
+      tab.security = null;
+      tab.request = null;
+      this.selectTab(tab);
+      return;
+    }
+    tab.local.close();
+    this.tabs = rest;
+    const next = rest[Math.min(index, rest.length - 1)];
+    if (this.tab === tab && next) this.selectTab(next);
+    else this.#title();
+  }
+
+  // Panes
+
+  activate(side: Side): void {
+    this.activeSide = side === 'remote' && !this.remote ? 'local' : side;
+  }
+
+  switchPane(): void {
+    this.activate(this.activeSide === 'local' ? 'remote' : 'local');
+    this.active.focusWanted += 1;
+  }
+
+  setShowHidden(show: boolean): void {
+    this.preferences.setShowHidden(show);
+    this.#showHidden(show);
+  }
+
+  async transfer(from: Side): Promise<void> {
+    const [source, target] =
+      from === 'local' ? [this.local, this.remote] : [this.remote, this.local];
+    if (!source?.listing || !target?.listing) return this.notices.info(t.pane.noTarget);
+    const rows = source.chosen().map((entry) => entry.row.id);
+    if (rows.length === 0) return this.notices.info(t.pane.nothingSelected);
+    const listing = source.listing.id;
+    const to = target.listing.id;
+    await this.#queued(rows.length, () => this.#backend.sendEntries(listing, rows, to));
+  }
+
+  showPanel(panel: 'transfers' | 'log'): void {
+    this.panel = panel;
+    this.panelOpen = true;
+  }
+
+  act(action: ErrorAction, pane: Pane | null): void {
+    if (action === 'retry') pane?.retry();
+    else if (action === 'refresh') void pane?.refresh();
+    else if (action === 'sites') this.sites.show();
+    else if (action === 'log') this.showPanel('log');
+    else if (pane?.side === 'remote') void this.reconnect();
+    else this.addressWanted += 1;
+  }
+
+  // Inside
+
+  #makeTab(): Tab {
+    const pane = new Pane('local', { kind: 'local' }, this.#backend, this.notices);
+    pane.setShowHidden(this.preferences.showHidden);
+    return new Tab(this.#nextTab++, pane);
+  }
+
+  #connected(session: SessionInfo, request: ConnectRequest | null): void {
+    const into = this.#into ?? (this.tab.session ? null : this.tab);
+    this.#into = null;
+    const fresh = into === null;
+    const tab = into ?? this.#makeTab();
+    if (fresh) this.tabs = [...this.tabs, tab];
+    const site = this.sites.list.find(({ id }) => id === session.site);
+    const previous = tab.remote;
+    const place = previous?.listing?.place.label;
+    if (tab.session) this.#disconnect(tab.session.id);
+    previous?.close();
+
+    const remote = new Pane(
+      'remote',
+      { kind: 'remote', session: session.id },
+      this.#backend,
+      this.notices,
+    );
+    remote.setShowHidden(this.preferences.showHidden);
+    tab.session = session;
+    tab.security = session.security;
+    tab.remote = remote;
+    // Never the password; the answers of a person are kept for connecting again.
+    tab.request = request && { ...request, password: null, rememberPassword: false };
+    if (request && !request.site) {
+      this.recent = remember(localStorage, this.recent, request);
+    }
+    if (fresh || !tab.local.listing || site?.localPath) {
+      const here = this.local.listing?.place;
+      if (site?.localPath) void tab.local.goToPath(site.localPath);
+      else if (here) void tab.local.goTo(here);
+      else void tab.local.home();
+    }
+    this.quick.password = '';
+    this.selectTab(tab);
+    this.notices.say(t.connect.connected(session.title));
+    const path = place ?? site?.remotePath;
+    void (path ? remote.goToPath(path) : remote.home());
+    this.activeSide = 'remote';
+    remote.focusWanted += 1;
+    void this.sites.load();
+  }
+
+  #failed(error: AppError): void {
+    this.#into = null;
+    const retry = describe(error).action === 'retry';
+    this.notices.error(
+      error,
+      retry ? { label: t.common.retry, run: () => void this.flow.again() } : null,
+    );
+  }
+
+  #disconnect(session: number): void {
+    this.#backend.disconnect(session).catch((thrown: unknown) => this.notices.error(thrown));
+  }
+
+  #folderChanged(listing: number): void {
+    for (const tab of this.tabs) {
+      for (const pane of [tab.local, tab.remote]) {
+        if (pane?.listing?.id === listing) pane.folderChanged();
+      }
+    }
+  }
+
+  #showHidden(show: boolean): void {
+    for (const tab of this.tabs) {
+      tab.local.setShowHidden(show);
+      tab.remote?.setShowHidden(show);
+    }
+  }
+
+  #mayDrop(from: Side | 'system', over: Side): boolean {
+    if (!this.remote) return false;
+    return from === 'system' ? over === 'remote' : from !== over;
+  }
+
+  async #acceptDrop(drop: number, over: Side): Promise<void> {
+    const pane = over === 'remote' ? this.remote : this.local;
+    if (!pane?.listing) return this.notices.info(t.pane.noTarget);
+    const to = pane.listing.id;
+    await this.#queued(null, () => this.#backend.acceptDrop(drop, to));
+  }
+
+  async #queued(count: number | null, call: () => Promise<number[]>): Promise<void> {
+    try {
+      const ids = await call();
+      this.notices.say(t.pane.queued(count ?? ids.length));
+      this.showPanel('transfers');
+    } catch (thrown) {
+      this.notices.error(thrown);
+    }
+  }
+
+  #title(): void {
+    const { session } = this.tab;
+    const text = session ? t.app.title(session.title) : t.app.name;
+    document.title = text;
+    this.#backend.setTitle(text).catch(() => undefined);
+  }
+}

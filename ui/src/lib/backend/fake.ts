@@ -1,0 +1,487 @@
+/**
+ * A backend in memory, for tests and for `npm run dev` in a plain browser.
+ * Addresses that contain a word ask the question of that name: "cert", "changed",
+ * "plain", "ask"; "dead" can't be reached. The password "wrong" is refused.
+ */
+import { AppError } from './error';
+import { FakeQueue } from './fake-queue';
+import { FakeTree, LOCAL, REMOTE, missing, rowOf, type Node } from './fake-tree';
+import type {
+  Backend,
+  CertificateInfo,
+  ConnectOutcome,
+  ConnectRequest,
+  FolderTarget,
+  Listing,
+  LogLine,
+  PaneSource,
+  Place,
+  Security,
+  SessionInfo,
+  Settings,
+  Site,
+  SystemDrag,
+} from './types';
+
+export interface FakeOptions {
+  /** Wait before answers, in milliseconds; 0 in tests. */
+  delay?: number;
+  keyring?: boolean;
+  practiceAtStart?: boolean;
+  now?: number;
+  bigFolder?: number;
+  sites?: Site[];
+}
+
+export interface FakeBackend extends Backend {
+  readonly titles: string[];
+  readonly queue: FakeQueue;
+  readonly local: FakeTree;
+  readonly remote: FakeTree;
+  readonly settings: Settings;
+  readonly openListings: () => number[];
+  readonly sessions: () => number[];
+  emitFolderChanged(listing: number): void;
+  emitSystemDrag(drag: SystemDrag): void;
+  /** The passwords kept by the pretended keyring, by site id. */
+  readonly passwords: Map<string, string>;
+}
+
+interface OpenListing {
+  listing: Listing;
+  tree: FakeTree;
+  path: string;
+  nodes: Node[];
+  source: PaneSource;
+}
+
+export function fakeBackend(options: FakeOptions = {}): FakeBackend {
+  const delay = options.delay ?? 60;
+  const now = options.now ?? Date.now();
+  const keyring = options.keyring ?? true;
+  const local = new FakeTree(LOCAL, now);
+  const remote = new FakeTree(REMOTE, now);
+  const queue = new FakeQueue();
+  const listings = new Map<number, OpenListing>();
+  const places = new Map<number, { path: string; source: PaneSource }>();
+  const sessions = new Map<number, SessionInfo>();
+  const sites = new Map<string, Site>((options.sites ?? SITES).map((site) => [site.id, site]));
+  const passwords = new Map<string, string>();
+  const pinned = new Set<string>();
+  const titles: string[] = [];
+  const logWatchers: ((lines: LogLine[]) => void)[] = [];
+  const log: LogLine[] = [];
+  const folderWatchers = new Set<(listing: number) => void>();
+  const dragWatchers = new Set<(drag: SystemDrag) => void>();
+  let settings: Settings = { theme: 'system', showHidden: false };
+  let nextId = 1;
+  let nextPlace = 1;
+  let nextSession = 1;
+  let seq = 0;
+  let connectTurn = 0;
+
+  remote.addMany('/archive-100k', options.bigFolder ?? 100_000);
+
+  const pause = (factor = 1) =>
+    delay > 0 ? new Promise<void>((go) => setTimeout(go, delay * factor)) : Promise.resolve();
+
+  function say(session: number | null, direction: LogLine['direction'], text: string): void {
+    seq += 1;
+    const line: LogLine = { seq, session, at: now + seq * 137, direction, text };
+    log.push(line);
+    for (const watcher of logWatchers) watcher([line]);
+  }
+
+  function place(source: PaneSource, path: string, label: string): Place {
+    for (const [id, known] of places) {
+      if (known.path === path && same(known.source, source)) return { id, label };
+    }
+    const id = nextPlace++;
+    places.set(id, { path, source });
+    return { id, label };
+  }
+
+  function listingOf(id: number): OpenListing {
+    const open = listings.get(id);
+    if (!open) throw error('stale-listing', 'This listing is no longer open.', null);
+    return open;
+  }
+
+  function resolve(source: PaneSource, target: FolderTarget): string {
+    switch (target.kind) {
+      case 'home':
+        return source.kind === 'local' ? '/home/me/site' : '/www';
+      case 'path':
+        return clean(target.text);
+      case 'place': {
+        const known = places.get(target.place);
+        if (!known) throw error('internal', 'Unknown place.', null);
+        return known.path;
+      }
+      case 'entry': {
+        const open = listingOf(target.listing);
+        const node = open.nodes[target.row];
+        if (!node) throw error('stale-listing', 'This row is gone.', null);
+        return clean(`${open.path}/${node.name}`);
+      }
+      case 'refresh':
+        return listingOf(target.listing).path;
+    }
+  }
+
+  function changed(tree: FakeTree, path: string): void {
+    for (const [id, open] of listings) {
+      if (open.tree === tree && open.path === path) for (const tell of folderWatchers) tell(id);
+    }
+  }
+
+  function openSession(request: ConnectRequest, host: string, security: Security): ConnectOutcome {
+    const id = nextSession++;
+    const site = request.site ? sites.get(request.site) : undefined;
+    const session: SessionInfo = {
+      id,
+      title: site?.name ?? host,
+      host,
+      port: 21,
+      user: site?.user || request.user || 'anonymous',
+      site: request.site,
+      security,
+      server: '220 Slipway practice server ready',
+    };
+    sessions.set(id, session);
+    say(id, 'info', `Connected to ${host}:21`);
+    say(id, 'received', '220 Slipway practice server ready');
+    if (security.kind === 'tls') {
+      say(id, 'sent', 'AUTH TLS');
+      say(id, 'received', '234 Begin TLS negotiation');
+    }
+    say(id, 'sent', `USER ${session.user}`);
+    say(id, 'received', '331 Password required');
+    say(id, 'sent', 'PASS ********');
+    say(id, 'received', '230 Logged in');
+    return { kind: 'connected', session };
+  }
+
+  async function connect(request: ConnectRequest): Promise<ConnectOutcome> {
+    const turn = ++connectTurn;
+    const site = request.site ? sites.get(request.site) : undefined;
+    if (request.site && !site) throw error('site-not-found', 'This site no longer exists.', null);
+    const host = site?.host ?? hostOf(request.address);
+    await pause(6);
+    if (turn !== connectTurn) throw error('cancelled', 'Cancelled.', null);
+    if (!host) throw error('argument', 'The address names no host.', null);
+    if (host.includes('dead')) {
+      throw error('connect', `${host} does not answer.`, 'Connection refused (os error 111)', true);
+    }
+    const tls = site?.tls ?? request.tls;
+    if (tls !== 'off' && /cert|changed/.test(host) && !request.trust && !pinned.has(host)) {
+      return {
+        kind: 'certificate',
+        question: {
+          host,
+          port: 21,
+          reason: host.includes('changed')
+            ? 'It is not the certificate that was trusted before.'
+            : 'It is signed by itself, not by an authority that this computer knows.',
+          certificate: certificate(host, now),
+          pinnedBefore: host.includes('changed'),
+        },
+      };
+    }
+    if (request.trust?.always) pinned.add(host);
+    const plain = tls === 'off' || host.includes('plain');
+    if (plain && !request.allowPlaintext && !site?.allowPlaintext) {
+      return { kind: 'plaintext', host };
+    }
+    const password = request.password ?? (site ? passwords.get(site.id) : undefined) ?? null;
+    const user = site?.user ?? request.user;
+    if (password === 'wrong') {
+      const message = '530 Login incorrect.';
+      return { kind: 'password', user, host, reason: 'refused', message };
+    }
+    if (password === null && (host.includes('ask') || (site && user))) {
+      const reason = keyring ? 'missing' : 'noKeyring';
+      return { kind: 'password', user, host, reason, message: null };
+    }
+    if (request.rememberPassword && site && password && keyring) {
+      passwords.set(site.id, password);
+      sites.set(site.id, { ...site, passwordStored: true });
+    }
+    const trusted = request.trust !== null || pinned.has(host);
+    return openSession(request, host, plain ? { kind: 'plain' } : tlsFacts(host, now, trusted));
+  }
+
+  const backend: FakeBackend = {
+    titles,
+    queue,
+    local,
+    remote,
+    passwords,
+    get settings() {
+      return settings;
+    },
+    openListings: () => [...listings.keys()],
+    sessions: () => [...sessions.keys()],
+    emitFolderChanged: (listing) => folderWatchers.forEach((tell) => tell(listing)),
+    emitSystemDrag: (drag) => dragWatchers.forEach((tell) => tell(drag)),
+
+    connect,
+    cancelConnect: async () => {
+      connectTurn += 1;
+    },
+    disconnect: async (session) => {
+      sessions.delete(session);
+      say(session, 'sent', 'QUIT');
+    },
+    sessionSecurity: async (session) => {
+      const security = sessions.get(session)?.security ?? { kind: 'plain' };
+      return security.kind === 'tls' ? { ...security, resumes: true } : security;
+    },
+    startPractice: async () => {
+      await pause(4);
+      return openSession(
+        { ...EMPTY_REQUEST, user: 'practice' },
+        'practice.slipway',
+        tlsFacts('practice.slipway', now, true),
+      );
+    },
+    appInfo: async () => ({
+      version: '0.1.0',
+      practiceAtStart: options.practiceAtStart ?? false,
+      keyring: await backend.keyringStatus(),
+    }),
+
+    async openFolder(source, target, onEvent) {
+      const path = resolve(source, target);
+      const tree = source.kind === 'local' ? local : remote;
+      await pause();
+      if (path.endsWith('/private')) {
+        throw error('refused', 'The server refused to list this folder.', '550 Permission denied.');
+      }
+      const node = tree.find(path);
+      if (!node.children) throw missing(path);
+      const nodes = [...node.children.values()];
+      const parts = path.split('/').filter(Boolean);
+      const at = (count: number) => `/${parts.slice(0, count).join('/')}`;
+      const listing: Listing = {
+        id: nextId++,
+        place: place(source, path, path),
+        parent: parts.length > 0 ? place(source, at(parts.length - 1), at(parts.length - 1)) : null,
+        crumbs: [
+          place(source, '/', '/'),
+          ...parts.map((part, i) => place(source, at(i + 1), part)),
+        ],
+        encoding: 'UTF-8',
+      };
+      listings.set(listing.id, { listing, tree, path, nodes, source });
+      onEvent({ kind: 'opened', listing });
+      if (source.kind === 'remote') say(source.session, 'sent', `MLSD ${path}`);
+      const step = 10_000;
+      for (let from = 0; from < nodes.length; from += from === 0 ? 200 : step) {
+        const to = Math.min(nodes.length, from + (from === 0 ? 200 : step));
+        onEvent({ kind: 'rows', rows: nodes.slice(from, to).map((n, i) => rowOf(n, from + i)) });
+        if (to < nodes.length) await pause(1.5);
+      }
+      onEvent({ kind: 'done', total: nodes.length, millis: 31, unparsed: 0 });
+      if (source.kind === 'remote') say(source.session, 'received', '226 Transfer complete');
+      return listing;
+    },
+    closeListing: async (listing) => {
+      listings.delete(listing);
+    },
+    async createFolder(listing, name) {
+      const { tree, path } = listingOf(listing);
+      await pause();
+      const folder = tree.find(path);
+      if (folder.children?.has(name)) {
+        throw error('refused', `${name} exists already.`, `550 ${name}: File exists`);
+      }
+      folder.children?.set(name, tree.folder(name));
+      changed(tree, path);
+    },
+    async renameEntry(listing, row, name) {
+      const { tree, path, nodes } = listingOf(listing);
+      await pause();
+      const node = nodes[row];
+      const folder = tree.find(path);
+      if (!node || !folder.children?.delete(node.name)) throw missing(path);
+      node.name = name;
+      folder.children.set(name, node);
+      changed(tree, path);
+    },
+    async deleteEntries(listing, rows) {
+      const { tree, path, nodes } = listingOf(listing);
+      await pause();
+      const failed = [];
+      let deleted = 0;
+      for (const row of rows) {
+        const node = nodes[row];
+        if (!node) continue;
+        if (node.name === 'readme.txt') {
+          failed.push({ name: node.name, error: READ_ONLY });
+        } else if (tree.find(path).children?.delete(node.name)) deleted += 1;
+      }
+      changed(tree, path);
+      return { deleted, failed };
+    },
+    async onFolderChanged(handle) {
+      folderWatchers.add(handle);
+      return () => folderWatchers.delete(handle);
+    },
+
+    async sendEntries(listing, rows, to) {
+      const from = listingOf(listing);
+      const into = listingOf(to);
+      if (from.source.kind === into.source.kind) {
+        throw error('unsupported', 'Both folders are on the same side.', null);
+      }
+      const direction = from.source.kind === 'local' ? 'upload' : 'download';
+      return rows.flatMap((row) => {
+        const node = from.nodes[row];
+        if (!node) return [];
+        const done = () => {
+          into.tree.find(into.path).children?.set(node.name, structuredClone(node));
+          changed(into.tree, into.path);
+        };
+        const path = `${from.path}/${node.name}`;
+        const folder = node.kind === 'folder';
+        return [queue.add(direction, node.name, path, into.path, node.size, folder, done)];
+      });
+    },
+    async acceptDrop(drop, to) {
+      const into = listingOf(to);
+      if (into.source.kind === 'local') {
+        throw error('unsupported', 'Dropped files can only be uploaded.', null);
+      }
+      return [
+        queue.add('upload', `dropped-${drop}.txt`, '/tmp', into.path, 1200, false, () => {
+          const name = `dropped-${drop}.txt`;
+          into.tree.find(into.path).children?.set(name, into.tree.file(name, 1200));
+          changed(into.tree, into.path);
+        }),
+      ];
+    },
+    async onSystemDrag(handle) {
+      dragWatchers.add(handle);
+      return () => dragWatchers.delete(handle);
+    },
+    watchQueue: async (onUpdate) => queue.watch(onUpdate),
+    cancelTransfers: async (ids) => queue.cancel(ids),
+    retryTransfers: async (ids) => queue.retry(ids),
+    clearFinished: async () => queue.clearFinished(),
+
+    watchLog: async (onLines) => {
+      logWatchers.push(onLines);
+      onLines([...log]);
+    },
+
+    listSites: async () => [...sites.values()],
+    async saveSite(input, change) {
+      if (!input.host.trim()) throw error('argument', 'A site needs a host.', null);
+      const id = input.id ?? `site-${sites.size + 1}-${nextId++}`;
+      if (change.kind === 'store') {
+        if (!keyring) throw error('keyring', 'There is no keyring.', NO_KEYRING);
+        passwords.set(id, change.password);
+      } else if (change.kind === 'forget') passwords.delete(id);
+      const site: Site = { ...input, id, passwordStored: passwords.has(id) };
+      sites.set(id, site);
+      return site;
+    },
+    deleteSite: async (id) => {
+      sites.delete(id);
+      passwords.delete(id);
+    },
+    keyringStatus: async () => ({
+      available: keyring,
+      message: keyring ? null : NO_KEYRING,
+    }),
+
+    loadSettings: async () => settings,
+    saveSettings: async (next) => {
+      settings = next;
+    },
+    setTitle: async (text) => {
+      titles.push(text);
+    },
+  };
+  return backend;
+}
+
+const NO_KEYRING = 'org.freedesktop.secrets is not provided by any service';
+
+const EMPTY_REQUEST: ConnectRequest = {
+  site: null,
+  address: '',
+  user: '',
+  password: null,
+  tls: 'auto',
+  trust: null,
+  allowPlaintext: false,
+  rememberPassword: false,
+};
+
+const READ_ONLY = {
+  code: 'refused',
+  message: 'The server refused to delete it.',
+  detail: '550 readme.txt: Permission denied',
+  retryable: false,
+};
+
+const SITES: Site[] = [
+  {
+    id: 'harbour',
+    name: 'Harbour magazine',
+    host: 'ftp.harbour.example',
+    port: null,
+    user: 'editor',
+    tls: 'explicit',
+    remotePath: '/www',
+    localPath: '',
+    passive: true,
+    allowPlaintext: false,
+    passwordStored: false,
+  },
+];
+
+function error(code: string, message: string, detail: string | null, retryable = false): AppError {
+  return new AppError({ code, message, detail, retryable });
+}
+
+function same(a: PaneSource, b: PaneSource): boolean {
+  return a.kind === 'local' ? b.kind === 'local' : b.kind === 'remote' && a.session === b.session;
+}
+
+function clean(path: string): string {
+  return `/${path.split('/').filter(Boolean).join('/')}`;
+}
+
+function hostOf(address: string): string {
+  return address
+    .replace(/^[a-z]+:\/\//, '')
+    .replace(/^[^@]*@/, '')
+    .replace(/[:/].*$/, '')
+    .trim();
+}
+
+function certificate(host: string, now: number): CertificateInfo {
+  return {
+    subject: `CN=${host}`,
+    issuer: `CN=${host}`,
+    names: [host, `www.${host}`],
+    notBefore: now - 30 * 86_400_000,
+    notAfter: now + 335 * 86_400_000,
+    fingerprint: 'sha256:5f1d8a3cbb0e7f42a9c6d0e1f2738495a6b7c8d9e0f1029384756afbecd1e2f3',
+    selfSigned: true,
+  };
+}
+
+function tlsFacts(host: string, now: number, pinned: boolean): Security {
+  return {
+    kind: 'tls',
+    trust: pinned ? 'pinned' : 'system',
+    version: 'TLS 1.3',
+    cipher: 'AES-256-GCM, X25519',
+    resumes: null,
+    certificate: certificate(host, now),
+  };
+}

@@ -1,0 +1,2 @@
+export { Preferences, THEMES } from './settings.svelte';
+export type { Theme } from '$lib/backend';

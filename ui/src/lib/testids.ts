@@ -1,0 +1,61 @@
+/**
+ * The names that tests find things by. They are a contract with tests/window.
+ *
+ * | id                              | what                                                        |
+ * |---------------------------------|-------------------------------------------------------------|
+ * | connect-address/-user/-password | fields of the quick-connect bar                             |
+ * | connect-tls                     | select: auto, explicit, implicit, off                       |
+ * | connect-button, connect-cancel  | start, abandon a connect                                    |
+ * | connect-recent                  | opens the menu of recent addresses and sites                |
+ * | sites-button, settings-button   | open their dialogs                                          |
+ * | palette-button, palette-input   | command palette (Ctrl+K); items: palette-item[data-action]  |
+ * | start-page, practice-button     | first-start page; connect to the practice site              |
+ * | start-new-site                  | first-start page: new site                                  |
+ * | tab[data-session], tab-close    | one per connection; closing disconnects                     |
+ * | tab-new                         | Ctrl+T                                                      |
+ * | pane-local, pane-remote         | a pane: data-path, data-state (idle, loading), data-items,  |
+ * |                                 | data-drop (yes, no) while a drag is over it                 |
+ * | grid-local, grid-remote         | role grid; rows: role row with data-name, data-kind         |
+ * | crumbs-local/-remote            | crumbs; path-edit-* turns them into path-field-* (Ctrl+L)   |
+ * | path-field-local/-remote        | the text field of the path; Enter goes                      |
+ * | ACTION-local, ACTION-remote     | ACTION: back, forward, up, home, refresh, filter, newfolder,|
+ * |                                 | rename, delete, more                                        |
+ * | filter-input-local/-remote      | the filter's field                                          |
+ * | toolbar-upload, toolbar-download| transfer the selection                                      |
+ * | newfolder-input, rename-input   | inline fields; Enter commits, Escape leaves                 |
+ * | context-menu                    | menu; items: role menuitem, data-action                     |
+ * | status-local, status-remote     | status lines                                                |
+ * | pane-error-local/-remote        | error banner, data-code; error-details opens the raw line   |
+ * | lock-button, lock-popover       | data-security: verified, pinned, plain                      |
+ * | dialog-certificate              | trust-once, trust-always, dialog-cancel; data-changed       |
+ * | dialog-plaintext                | plaintext-go, dialog-cancel                                 |
+ * | dialog-password                 | password-input, password-remember, password-go,             |
+ * |                                 | password-no-keyring, dialog-cancel                          |
+ * | dialog-delete                   | delete-go, dialog-cancel                                    |
+ * | dialog-sites                    | site-row[data-name], site-new, site-name, site-host,        |
+ * |                                 | site-port, site-user, site-password, site-remember,         |
+ * |                                 | site-tls, site-remote-path, site-local-path, site-passive,  |
+ * |                                 | site-plaintext, site-save, site-connect, site-delete,       |
+ * |                                 | site-delete-confirm, site-no-keyring, dialog-close          |
+ * | dialog-settings                 | setting-theme-system/-light/-dark (radios), setting-hidden  |
+ * | queue-panel, panel-transfers    | the bottom panel and its tabs                               |
+ * | panel-log, log-panel            | log tab; lines: log-line[data-direction]                    |
+ * | queue-row[data-state][data-name]| a transfer; queue-cancel, queue-retry inside                |
+ * | queue-clear, queue-retry-all,   | queue's toolbar                                             |
+ * | queue-cancel-all                |                                                             |
+ * | toast[data-tone]                | a notice                                                    |
+ * | live-region                     | the polite live region                                      |
+ */
+export type Side = 'local' | 'remote';
+
+export const testid = {
+  pane: (side: Side) => `pane-${side}`,
+  grid: (side: Side) => `grid-${side}`,
+  crumbs: (side: Side) => `crumbs-${side}`,
+  pathEdit: (side: Side) => `path-edit-${side}`,
+  pathField: (side: Side) => `path-field-${side}`,
+  filterInput: (side: Side) => `filter-input-${side}`,
+  status: (side: Side) => `status-${side}`,
+  paneError: (side: Side) => `pane-error-${side}`,
+  action: (name: string, side: Side) => `${name}-${side}`,
+} as const;

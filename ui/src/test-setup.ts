@@ -1,0 +1,25 @@
+// jsdom knows neither layout nor <dialog>'s modal methods; the smallest stand-ins.
+import { afterEach } from 'vitest';
+import { cleanup } from '@testing-library/svelte';
+
+HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
+  this.open = true;
+};
+HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) {
+  if (!this.open) return;
+  this.open = false;
+  this.dispatchEvent(new Event('close'));
+};
+Object.defineProperty(HTMLElement.prototype, 'clientHeight', {
+  configurable: true,
+  get: () => 400,
+});
+Element.prototype.scrollTo ??= () => {};
+globalThis.ResizeObserver ??= class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+document.elementFromPoint ??= () => null;
+
+afterEach(() => cleanup());
