@@ -1,0 +1,28 @@
+# Everything there is to do with Slipway. The work is in scripts/; these are the names for it.
+
+.PHONY: help setup run test icons format
+
+help:
+	@echo 'make run      install what is missing, build, start the app (without a display: a picture of it)'
+	@echo 'make test     install what is missing, then every check there is'
+	@echo 'make setup    install what is missing to build, run and test'
+	@echo 'make format   format all sources'
+	@echo 'make icons    render icons/slipway.svg to every size'
+
+setup:
+	@scripts/setup.sh
+
+# Arguments for the app: make run ARGS="--practice"
+run: setup
+	@scripts/run.sh $(ARGS)
+
+# Some steps only, by the names in the closing summary: make test STEPS="format clippy"
+test: setup
+	@scripts/test.sh $(STEPS)
+
+format:
+	cargo fmt --all
+	cd ui && npm run --silent format
+
+icons:
+	@scripts/icons.sh

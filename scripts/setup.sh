@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Installs what is missing to build, run and test Slipway on Debian or Ubuntu. Quick when nothing is:
+# packages are looked up, tools are looked for, and npm runs only when the lock file has changed.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+. "$(dirname "$0")/common.sh"
+
+packages=(
+    # to build
+    build-essential pkg-config curl ca-certificates git
+    libwebkit2gtk-4.1-dev librsvg2-dev patchelf
+    # to run and test the window without a screen
+    xvfb openbox xdotool x11-utils imagemagick fonts-dejavu dbus dbus-x11 gnome-keyring at-spi2-core
+    webkit2gtk-driver python3 python3-gi gir1.2-gtk-3.0
+    # peers of the engine's tests
+    lftp openssl iproute2 perl-base procps
+)
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif have sudo; then
+        sudo "$@"
+    else
+        die "root is needed to run: $*  (and there is no sudo)"
+    fi
+}
+
+install_packages() {
+    if ! have dpkg-query; then
+        say "no dpkg here: please see to these packages yourself: ${packages[*]}"
+        return 0
+    fi
+    local installed missing=() package
+    installed=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' "${packages[@]}" 2>/dev/null || true)"
+    for package in "${packages[@]}"; do
+        case $installed in *" installed:$package "*) ;; *) missing+=("$package") ;; esac
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing: ${missing[*]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" ||
+        {
+            # The lists of packages may be missing or stale.
+            as_root apt-get update -q
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+        }
+}
+
+install_node() {
+    # Vite needs Node 20.19 or later; older releases of Debian have none that is new enough.
+    if have node && node -e 'const [a,b]=process.versions.node.split(".").map(Number); process.exit(a>20||(a===20&&b>=19)?0:1)'; then
+        have npm || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends npm
+        return 0
+    fi
+    local candidate
+    candidate=$(apt-cache policy nodejs 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\)\..*/\1/p')
+    [ "${candidate:-0}" -gt 20 ] || die "Node 20.19 or later is needed (https://nodejs.org); this system has $(node --version 2>/dev/null || echo none)"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nodejs npm
+}
+
+install_tools() {
+    have cargo || die "Rust is needed: https://rustup.rs"
+    if have rustup; then
+        cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+        cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+    fi
+    # Built outside the project, so that its Cargo.lock, its target folder and its settings stay out of it.
+    have cargo-nextest || (cd / && cargo install --locked cargo-nextest)
+    have tauri-driver || (cd / && cargo install --locked tauri-driver --version 2.1.0)
+}
+
+install_ui() {
+    local stamp
+    stamp=$(stamp_of ui/package-lock.json ui/package.json)
+    if [ -d ui/node_modules ] && [ "$(cat ui/node_modules/.slipway-stamp 2>/dev/null)" = "$stamp" ]; then
+        return 0
+    fi
+    say "installing the front end's packages"
+    (cd ui && npm ci --no-audit --no-fund)
+    printf '%s\n' "$stamp" >ui/node_modules/.slipway-stamp
+}
+
+install_packages
+install_node
+install_tools
+install_ui
+say "everything that is needed is here"
