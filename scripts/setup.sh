@@ -65,7 +65,7 @@ install_tools() {
         cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
     fi
     # Built outside the project, so that its Cargo.lock, its target folder and its settings stay out of it.
-    have cargo-nextest || (cd / && cargo install --locked cargo-nextest)
+    have cargo-nextest || (cd / && cargo install --locked cargo-nextest --version 0.9.143)
     have tauri-driver || (cd / && cargo install --locked tauri-driver --version 2.1.0)
 }
 

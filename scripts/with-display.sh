@@ -30,9 +30,7 @@ if [ "${1:-}" = --inside-session ]; then
         done
         [ "$ready" = yes ] || { echo "slipway: error: gnome-keyring did not come up" >&2; exit 1; }
     fi
-    # Not exec: the bus daemon's session ends with this process, and openbox's child is it.
-    "$@"
-    exit $?
+    exec "$@"
 fi
 
 keyring=no size=1280x800
@@ -49,10 +47,15 @@ done
 [ $# -gt 0 ] || { echo "with-display.sh: no command" >&2; exit 2; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/slipway-desktop.XXXXXX")
-pids=()
+pids=() session=
 finish() {
     local code=$?
-    trap - EXIT
+    trap - EXIT INT TERM
+    if [ -n "$session" ]; then
+        kill -- -"$session" 2>/dev/null || true
+        for _ in $(seq 50); do kill -0 -- -"$session" 2>/dev/null && sleep 0.1 || break; done
+        kill -9 -- -"$session" 2>/dev/null || true
+    fi
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
     rm -rf "$work" 2>/dev/null || { sleep 0.5 && rm -rf "$work"; } || true
@@ -91,10 +94,9 @@ for _ in $(seq 100); do
     sleep 0.05
 done
 
-# Not exec: the trap above has to run. A child, so that a signal to this script reaches the wait at once.
-dbus-run-session -- "$here/with-display.sh" --inside-session "$keyring" "$@" &
+# A child in a group of its own: a signal to this script ends the wait at once, and then the whole group.
+setsid dbus-run-session -- "$here/with-display.sh" --inside-session "$keyring" "$@" &
 session=$!
-pids+=("$session")
 code=0
 wait "$session" || code=$?
 exit "$code"
