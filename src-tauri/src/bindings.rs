@@ -1,0 +1,76 @@
+//! The one list of what crosses the border. The permissions of the window (`build.rs`) and the TypeScript
+//! (the test below) are derived from it.
+
+use tauri::Wry;
+use tauri_specta::{Builder, collect_commands, collect_events};
+
+use crate::{commands, dto};
+
+/// All commands and events.
+pub(crate) fn builder() -> Builder<Wry> {
+    Builder::new()
+        // No type here has one shape for reading and another for writing.
+        .disable_serde_phases()
+        .commands(collect_commands![
+            commands::session::connect,
+            commands::session::disconnect,
+            commands::session::session_security,
+            commands::session::cancel_connect,
+            commands::session::start_practice,
+            commands::browse::open_folder,
+            commands::browse::close_listing,
+            commands::browse::create_folder,
+            commands::browse::rename_entry,
+            commands::browse::delete_entries,
+            commands::transfer::send_entries,
+            commands::transfer::accept_drop,
+            commands::transfer::watch_queue,
+            commands::transfer::cancel_transfers,
+            commands::transfer::retry_transfers,
+            commands::transfer::clear_finished,
+            commands::log::watch_log,
+            commands::site::list_sites,
+            commands::site::save_site,
+            commands::site::delete_site,
+            commands::settings::app_info,
+            commands::settings::keyring_status,
+            commands::settings::load_settings,
+            commands::settings::save_settings,
+            commands::settings::set_title,
+        ])
+        .events(collect_events![dto::FolderChanged, dto::SystemDrag])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::path::Path;
+
+    use specta_typescript::Typescript;
+
+    /// Set to rewrite the file instead of comparing it.
+    const REWRITE: &str = "SLIPWAY_WRITE_BINDINGS";
+
+    #[test]
+    fn the_typescript_is_up_to_date() {
+        let committed =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/src/lib/backend/bindings.ts");
+        let dir = tempfile::tempdir().unwrap();
+        let fresh = dir.path().join("bindings.ts");
+        super::builder()
+            .export(Typescript::default(), &fresh)
+            .unwrap();
+        let fresh = std::fs::read_to_string(fresh).unwrap();
+        if std::env::var_os(REWRITE).is_some() {
+            std::fs::create_dir_all(committed.parent().unwrap()).unwrap();
+            std::fs::write(committed, fresh).unwrap();
+            return;
+        }
+        let committed = std::fs::read_to_string(&committed).unwrap_or_default();
+        assert!(
+            committed == fresh,
+            "ui/src/lib/backend/bindings.ts is stale: run `{REWRITE}=1 cargo test -p slipway bindings` and commit it"
+        );
+    }
+}

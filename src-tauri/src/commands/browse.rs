@@ -1,0 +1,297 @@
+//! Folders: looking into them, and changing what is in them.
+
+use std::{fs, sync::Arc, time::Instant};
+
+use ftp_client::ftp_proto::{Name, RemotePath};
+use tauri::ipc::Channel;
+
+use super::{Shared, blocking};
+use crate::{
+    dto::{DeleteFailure, DeleteReport, FolderTarget, Listing, ListingEvent, PaneSource, RowKind},
+    error::{AppError, ErrorCode, Result},
+    state::{
+        Shell,
+        batches::{Batches, Sink as _},
+        folder::{Folder, home, local_name, typed_local, typed_remote},
+        listings::{Entry, EntryName, OpenListing},
+        local, remote,
+        sessions::Session,
+    },
+};
+
+/// How the bytes of names are read.
+const ENCODING: &str = "UTF-8";
+
+/// Opens a folder. Its rows come over the channel while they arrive; the answer comes when all are there.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn open_folder(
+    shell: Shared<'_>,
+    source: PaneSource,
+    target: FolderTarget,
+    channel: Channel<ListingEvent>,
+) -> Result<Listing> {
+    let started = Instant::now();
+    let folder = find(&shell, source, target).await?;
+    let listing = shell.listings.open(folder);
+    let result = match &listing.folder {
+        Folder::Local(_) => open_local(&shell, &listing, channel, started).await,
+        Folder::Remote { session, path } => {
+            let session = shell.sessions.get(*session)?;
+            open_remote(&shell, &session, path, &listing, channel, started).await
+        }
+    };
+    if result.is_err() {
+        shell.listings.close(listing.id);
+    }
+    result
+}
+
+/// Frees a listing. Reading it on ends, and so does watching it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn close_listing(shell: Shared<'_>, listing: u32) -> Result<()> {
+    shell.listings.close(listing);
+    Ok(())
+}
+
+/// Makes a new folder in the folder of a listing.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn create_folder(shell: Shared<'_>, listing: u32, name: String) -> Result<()> {
+    let listing = shell.listings.get(listing)?;
+    match &listing.folder {
+        Folder::Local(path) => {
+            let (path, name) = (path.clone(), local_name(&name)?);
+            blocking(move || local::create_folder(&path, &name)).await?;
+        }
+        Folder::Remote { session, path } => {
+            let folder = path.join(&remote_name(&name)?);
+            shell
+                .sessions
+                .get(*session)?
+                .client()
+                .await?
+                .mkd(&folder)
+                .await?;
+        }
+    }
+    shell.folder_changed(&listing.folder);
+    Ok(())
+}
+
+/// Gives an entry another name. Never replaces another entry.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn rename_entry(
+    shell: Shared<'_>,
+    listing: u32,
+    row: u32,
+    name: String,
+) -> Result<()> {
+    let listing = shell.listings.get(listing)?;
+    let entry = listing.entry(row)?;
+    match (&listing.folder, &entry.name) {
+        (Folder::Local(path), EntryName::Local(old)) => {
+            let (path, old, new) = (path.clone(), old.clone(), local_name(&name)?);
+            blocking(move || local::rename(&path, &old, &new)).await?;
+        }
+        (Folder::Remote { session, path }, EntryName::Remote(old)) => {
+            let new = remote_name(&name)?;
+            // Many servers replace what has the name already; what we have seen there is not ours to lose.
+            if listing.has(&EntryName::Remote(new.as_bytes().into())) {
+                return Err(AppError::new(
+                    ErrorCode::Refused,
+                    "There is something of this name already.",
+                ));
+            }
+            let from = path.join(&listed_name(old)?);
+            let client = shell.sessions.get(*session)?.client().await?;
+            client.rename(&from, &path.join(&new)).await?;
+        }
+        _ => return Err(mismatch()),
+    }
+    shell.folder_changed(&listing.folder);
+    Ok(())
+}
+
+/// Deletes entries, folders with everything in them. Goes on after a failure; the report says what failed.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn delete_entries(
+    shell: Shared<'_>,
+    listing: u32,
+    rows: Vec<u32>,
+) -> Result<DeleteReport> {
+    let listing = shell.listings.get(listing)?;
+    let mut report = DeleteReport {
+        deleted: 0,
+        failed: Vec::new(),
+    };
+    for row in rows {
+        let entry = listing.entry(row)?;
+        match delete(&shell, &listing.folder, &entry).await {
+            Ok(()) => report.deleted += 1,
+            Err(error) => report.failed.push(DeleteFailure {
+                name: entry.name_for_people(),
+                error,
+            }),
+        }
+    }
+    shell.folder_changed(&listing.folder);
+    Ok(report)
+}
+
+async fn delete(shell: &Arc<Shell>, folder: &Folder, entry: &Entry) -> Result<()> {
+    match (folder, &entry.name) {
+        (Folder::Local(path), EntryName::Local(name)) => {
+            let path = path.join(name);
+            blocking(move || local::delete(&path)).await
+        }
+        (Folder::Remote { session, path }, EntryName::Remote(name)) => {
+            let path = path.join(&listed_name(name)?);
+            let client = shell.sessions.get(*session)?.client().await?;
+            match entry.kind {
+                RowKind::Folder => client.remove_tree(&path).await?,
+                // A link goes, not what it points to.
+                _ => client.dele(&path).await?,
+            };
+            Ok(())
+        }
+        _ => Err(mismatch()),
+    }
+}
+
+/// Which folder is meant.
+async fn find(shell: &Arc<Shell>, source: PaneSource, target: FolderTarget) -> Result<Folder> {
+    let folder = match target {
+        FolderTarget::Home => match source {
+            PaneSource::Local => Folder::Local(home()),
+            PaneSource::Remote { session } => Folder::Remote {
+                session,
+                path: shell.sessions.get(session)?.home.clone(),
+            },
+        },
+        FolderTarget::Path { text } => match source {
+            PaneSource::Local => {
+                Folder::Local(blocking(move || typed_local(&text, &home())).await?)
+            }
+            PaneSource::Remote { session } => Folder::Remote {
+                session,
+                path: typed_remote(&text, &shell.sessions.get(session)?.home)?,
+            },
+        },
+        FolderTarget::Place { place } => {
+            shell.places.folder(place).ok_or_else(AppError::no_place)?
+        }
+        FolderTarget::Refresh { listing } => shell.listings.get(listing)?.folder.clone(),
+        FolderTarget::Entry { listing, row } => {
+            let listing = shell.listings.get(listing)?;
+            let entry = listing.entry(row)?;
+            match (&listing.folder, &entry.name) {
+                (Folder::Local(path), EntryName::Local(name)) => Folder::Local(path.join(name)),
+                (Folder::Remote { session, path }, EntryName::Remote(name)) => Folder::Remote {
+                    session: *session,
+                    path: path.join(&listed_name(name)?),
+                },
+                _ => return Err(mismatch()),
+            }
+        }
+    };
+    let is_of_source = match source {
+        PaneSource::Local => folder.session().is_none(),
+        PaneSource::Remote { session } => folder.session() == Some(session),
+    };
+    if is_of_source {
+        Ok(folder)
+    } else {
+        Err(mismatch())
+    }
+}
+
+async fn open_local(
+    shell: &Arc<Shell>,
+    listing: &Arc<OpenListing>,
+    channel: Channel<ListingEvent>,
+    started: Instant,
+) -> Result<Listing> {
+    let Folder::Local(path) = listing.folder.clone() else {
+        return Err(mismatch());
+    };
+    let described = describe(shell, listing);
+    let (opened, shell, listing) = (described.clone(), Arc::clone(shell), Arc::clone(listing));
+    blocking(move || {
+        let entries = fs::read_dir(&path)?;
+        // Watched before it is read, so that nothing happens unseen in between.
+        let (teller, id) = (Arc::clone(&shell), listing.id);
+        if let Err(error) = local::watch(path, &listing, move || teller.listing_changed(id)) {
+            let text = format!("Changes of this folder can't be followed: {error}");
+            shell.log.add(None, crate::dto::LogDirection::Info, text);
+        }
+        channel.send_event(ListingEvent::Opened { listing: opened });
+        local::read(
+            entries,
+            &listing,
+            Batches::new(Arc::clone(&listing), channel, started),
+        )
+    })
+    .await?;
+    Ok(described)
+}
+
+async fn open_remote(
+    shell: &Arc<Shell>,
+    session: &Session,
+    path: &RemotePath,
+    listing: &Arc<OpenListing>,
+    channel: Channel<ListingEvent>,
+    started: Instant,
+) -> Result<Listing> {
+    let described = describe(shell, listing);
+    let lines = session.list(path).await?;
+    channel.send_event(ListingEvent::Opened {
+        listing: described.clone(),
+    });
+    let batches = Batches::new(Arc::clone(listing), channel, started);
+    remote::read(lines, listing, batches).await?;
+    Ok(described)
+}
+
+fn describe(shell: &Shell, listing: &OpenListing) -> Listing {
+    let folder = &listing.folder;
+    Listing {
+        id: listing.id,
+        place: shell.places.place(folder),
+        parent: folder.parent().map(|parent| shell.places.place(&parent)),
+        crumbs: folder
+            .way()
+            .iter()
+            .map(|step| shell.places.crumb(step))
+            .collect(),
+        encoding: ENCODING.to_owned(),
+    }
+}
+
+/// A name that a person gave to an entry on a server.
+fn remote_name(name: &str) -> Result<Name> {
+    Name::try_from(name).map_err(|_| {
+        AppError::argument(format!(
+            "\u{201c}{name}\u{201d} can't be the name of a file or folder on a server."
+        ))
+    })
+}
+
+/// A name as the server listed it. A listing is never trusted as a path.
+pub(crate) fn listed_name(name: &[u8]) -> Result<Name> {
+    Name::try_from(name).map_err(|_| {
+        AppError::argument(
+            "The server listed a name that is no plain name, so nothing can be done with it.",
+        )
+        .with_detail(String::from_utf8_lossy(name))
+    })
+}
+
+/// An id of the other side.
+fn mismatch() -> AppError {
+    AppError::argument("This belongs to the other pane.")
+}

@@ -1,0 +1,179 @@
+//! Saved sites.
+
+use serde::{Deserialize, Serialize};
+use specta::Type;
+
+use super::TlsMode;
+use crate::error::AppError;
+
+/// A saved site, without its password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Site {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) host: String,
+    /// None: the usual one of the TLS mode.
+    pub(crate) port: Option<u32>,
+    pub(crate) user: String,
+    pub(crate) tls: TlsMode,
+    /// Where the remote pane starts; empty: where the login puts us.
+    pub(crate) remote_path: String,
+    /// Where the local pane starts; empty: where it is.
+    pub(crate) local_path: String,
+    pub(crate) passive: bool,
+    pub(crate) allow_plaintext: bool,
+    /// The keyring holds its password.
+    pub(crate) password_stored: bool,
+}
+
+/// A site as the person edited it.
+#[derive(Clone, Debug, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SiteInput {
+    /// None: a new site.
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) host: String,
+    pub(crate) port: Option<u32>,
+    pub(crate) user: String,
+    pub(crate) tls: TlsMode,
+    pub(crate) remote_path: String,
+    pub(crate) local_path: String,
+    pub(crate) passive: bool,
+    pub(crate) allow_plaintext: bool,
+}
+
+impl From<vault::Site> for Site {
+    fn from(site: vault::Site) -> Self {
+        Self {
+            id: site.id.into(),
+            name: site.name,
+            host: site.host,
+            port: site.port.map(u32::from),
+            user: site.user,
+            tls: site.tls.into(),
+            remote_path: site.remote_path,
+            local_path: site.local_path,
+            passive: site.passive,
+            allow_plaintext: site.allow_plaintext,
+            password_stored: site.remember_password,
+        }
+    }
+}
+
+impl SiteInput {
+    /// What is to be saved: `known`, changed to what the person edited, or a new site.
+    ///
+    /// # Errors
+    /// For a port that is none.
+    pub(crate) fn into_site(self, known: Option<vault::Site>) -> Result<vault::Site, AppError> {
+        let port = match self.port {
+            None => None,
+            Some(port) => match u16::try_from(port) {
+                Ok(port) if port != 0 => Some(port),
+                _ => {
+                    return Err(AppError::argument(
+                        "The port must be a number from 1 to 65535.",
+                    ));
+                }
+            },
+        };
+        let mut site = match known {
+            Some(site) => site,
+            None => vault::Site::new(String::new())?,
+        };
+        site.name = self.name.trim().to_owned();
+        site.host = self.host.trim().to_owned();
+        site.port = port;
+        site.user = self.user;
+        site.tls = self.tls.into();
+        site.remote_path = self.remote_path;
+        site.local_path = self.local_path;
+        site.passive = self.passive;
+        site.allow_plaintext = self.allow_plaintext;
+        Ok(site)
+    }
+}
+
+/// What happens to a site's password when the site is saved.
+#[derive(Clone, Deserialize, Type)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum PasswordChange {
+    /// Nothing.
+    Keep,
+    /// It is removed from the keyring.
+    Forget,
+    /// It is put into the keyring.
+    Store { password: String },
+}
+
+impl std::fmt::Debug for PasswordChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Keep => "Keep",
+            Self::Forget => "Forget",
+            Self::Store { .. } => "Store(*****)",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn input(port: Option<u32>) -> SiteInput {
+        SiteInput {
+            id: None,
+            name: " Shop ".into(),
+            host: "ftp.example.com ".into(),
+            port,
+            user: "me".into(),
+            tls: TlsMode::Explicit,
+            remote_path: "/www".into(),
+            local_path: String::new(),
+            passive: true,
+            allow_plaintext: false,
+        }
+    }
+
+    #[test]
+    fn an_edited_site_keeps_what_was_not_edited() {
+        let mut known = vault::Site::new("old").unwrap();
+        known.remember_password = true;
+        let id = known.id.clone();
+        let site = input(Some(2121)).into_site(Some(known)).unwrap();
+        assert!(site.id == id && site.remember_password);
+        let site = Site::from(site);
+        assert_eq!(
+            (site.name.as_str(), site.host.as_str()),
+            ("Shop", "ftp.example.com")
+        );
+        assert_eq!(
+            (site.port, site.tls, site.password_stored),
+            (Some(2121), TlsMode::Explicit, true)
+        );
+    }
+
+    #[test]
+    fn a_port_is_1_to_65535() {
+        assert!(input(None).into_site(None).unwrap().port.is_none());
+        for port in [0, 65536, u32::MAX] {
+            assert!(input(Some(port)).into_site(None).is_err(), "{port}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_password() {
+        let change = PasswordChange::Store {
+            password: "hunter2".into(),
+        };
+        assert_eq!(format!("{change:?}"), "Store(*****)");
+    }
+}

@@ -1,0 +1,86 @@
+//! The shell of Slipway: the window, and thin commands over the engine. This file only puts the parts together.
+
+// Nothing outside of this package uses it; documentation stands where it says something.
+#![allow(missing_docs)]
+
+pub mod cli;
+
+mod address;
+mod bindings;
+mod commands;
+mod drag;
+mod dto;
+mod error;
+mod practice;
+mod state;
+
+use std::sync::Arc;
+
+use tauri::{Manager, WindowEvent};
+use tauri_plugin_window_state::StateFlags;
+use tracing_subscriber::EnvFilter;
+
+use crate::state::{Shell, Vault, queue};
+
+/// The one window, as tauri.conf.json names it.
+const WINDOW: &str = "main";
+/// Which messages of the program itself go to the terminal, as `tracing_subscriber` reads it.
+const LOG_VARIABLE: &str = "SLIPWAY_LOG";
+
+/// Opens the window and runs until it is closed. With `practice`, the window connects to the practice site.
+///
+/// # Errors
+/// If there is no home folder or no display.
+pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let folders = vault::Folders::from_env()?;
+    let vault = Vault::new(&folders, Arc::new(vault::Keyring));
+    let bindings = bindings::builder();
+    let remembered = StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED;
+
+    tauri::Builder::default()
+        // First, so that a second start ends before it has done anything.
+        .plugin(tauri_plugin_single_instance::init(|app, _, _| {
+            to_front(app)
+        }))
+        .plugin(
+            tauri_plugin_window_state::Builder::new()
+                .with_state_flags(remembered)
+                .build(),
+        )
+        .invoke_handler(bindings.invoke_handler())
+        .setup(move |app| {
+            bindings.mount_events(app);
+            // The queue has tasks of its own from the start, and they want to know the runtime.
+            let runtime = tauri::async_runtime::handle();
+            let _entered = runtime.inner().enter();
+            let shell = Arc::new(Shell::new(app.handle().clone(), vault, practice));
+            let log = Arc::clone(&shell.log);
+            tauri::async_runtime::spawn(async move { log.run().await });
+            tauri::async_runtime::spawn(queue::follow(Arc::clone(&shell)));
+            app.manage(shell);
+            Ok(())
+        })
+        .on_window_event(|window, event| {
+            if let WindowEvent::DragDrop(event) = event {
+                drag::tell(window, event);
+            }
+        })
+        .run(tauri::generate_context!())?;
+    Ok(())
+}
+
+fn to_front(app: &tauri::AppHandle) {
+    let Some(window) = app.get_webview_window(WINDOW) else {
+        return;
+    };
+    for result in [window.unminimize(), window.show(), window.set_focus()] {
+        if let Err(error) = result {
+            tracing::warn!(%error, "the window could not be brought to the front");
+        }
+    }
+}

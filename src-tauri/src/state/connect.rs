@@ -1,0 +1,489 @@
+//! From a request to a session, or to a question that only the person can answer.
+
+use std::sync::Arc;
+
+use ftp_client::{
+    Client, Config, DataMode, ErrorKind, Fingerprint, LogEvent, LogKind, Login, Trust,
+    ftp_proto::RemotePath,
+};
+use jiff::Timestamp;
+use vault::{Secret, SecretErrorKind, SiteId};
+
+use super::{Shell, Vault, sessions::Session};
+use crate::{
+    address::Address,
+    dto::{
+        CertificateQuestion, ConnectOutcome, ConnectRequest, LogDirection, PasswordReason,
+        SessionInfo, TlsMode, TrustAnswer,
+    },
+    error::{AppError, Result},
+};
+
+/// The user of a server that asks for none (RFC 1635).
+const ANONYMOUS: &str = "anonymous";
+
+/// Where to connect, as whom and how.
+pub(crate) struct Plan {
+    pub(crate) title: String,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) password: Option<Secret>,
+    pub(crate) tls: TlsMode,
+    pub(crate) trust: Trust,
+    /// A certificate was trusted by hand for this host and port before.
+    pub(crate) pinned_before: bool,
+    pub(crate) passive: bool,
+    pub(crate) allow_plaintext: bool,
+    /// The folder to begin in, if not where the login puts us.
+    pub(crate) start: Option<RemotePath>,
+    pub(crate) site: Option<String>,
+}
+
+/// A plan that can be carried out, or a question.
+enum Prepared {
+    Plan(Plan),
+    Question(ConnectOutcome),
+}
+
+/// Connects as the window asked.
+///
+/// # Errors
+/// What neither connects nor can be asked about.
+pub(crate) async fn connect(shell: &Arc<Shell>, request: ConnectRequest) -> Result<ConnectOutcome> {
+    let remember = request
+        .remember_password
+        .then(|| request.password.clone())
+        .flatten();
+    let vault = shell.vault.clone();
+    // Files and keyring: the keyring may ask the person to unlock it.
+    let plan = match crate::commands::blocking(move || prepare(&vault, request)).await? {
+        Prepared::Plan(plan) => plan,
+        Prepared::Question(question) => return Ok(question),
+    };
+    let account = match &plan.site {
+        Some(id) => id.clone(),
+        None => vault::login_account(&plan.user, &plan.host, plan.port),
+    };
+    let (is_site, user) = (plan.site.is_some(), plan.user.clone());
+    let outcome = establish(shell, plan).await?;
+    if let (ConnectOutcome::Connected { session }, Some(password)) = (&outcome, remember)
+        && user != ANONYMOUS
+    {
+        let vault = shell.vault.clone();
+        let kept = crate::commands::blocking(move || {
+            remember_password(&vault, &account, is_site, password)
+        })
+        .await;
+        if let Err(error) = kept {
+            // The session is there; that the password has to be typed again is no reason to lose it.
+            let text = format!("The password could not be remembered: {}", error.message);
+            shell.log.add(Some(session.id), LogDirection::Error, text);
+        }
+    }
+    Ok(outcome)
+}
+
+/// Carries a plan out.
+///
+/// # Errors
+/// What can't be asked about.
+pub(crate) async fn establish(shell: &Arc<Shell>, plan: Plan) -> Result<ConnectOutcome> {
+    let id = shell.sessions.next_id();
+    let config = config(shell, id, &plan)?;
+    let giving_up = shell.sessions.connecting();
+    let connected = tokio::select! {
+        connected = Client::connect(config.clone()) => connected,
+        () = giving_up.cancelled() => return Err(AppError::cancelled()),
+    };
+    let client = match connected {
+        Ok(client) => client,
+        Err(error) => {
+            shell
+                .log
+                .add(Some(id), LogDirection::Error, error.to_string());
+            return question(plan, error);
+        }
+    };
+    let facts = client.facts();
+    let info = SessionInfo {
+        id,
+        title: plan.title,
+        host: plan.host,
+        port: plan.port.into(),
+        user: plan.user,
+        site: plan.site,
+        security: facts.security.clone().into(),
+        server: facts.greeting.first().cloned(),
+    };
+    let home = match plan.start.or_else(|| facts.home.clone()) {
+        Some(home) if home.is_absolute() => home.normalized(),
+        Some(relative) => RemotePath::root().join_path(&relative).normalized(),
+        None => RemotePath::root(),
+    };
+    let session = shell.sessions.add(Session::new(info, config, home, client));
+    Ok(ConnectOutcome::Connected {
+        session: session.info().await,
+    })
+}
+
+/// The question that an error stands for, if it stands for one.
+fn question(plan: Plan, error: ftp_client::Error) -> Result<ConnectOutcome> {
+    match error.kind() {
+        ErrorKind::Certificate(problem) => Ok(ConnectOutcome::Certificate {
+            question: CertificateQuestion {
+                host: plan.host,
+                port: plan.port.into(),
+                reason: problem.reason.to_string(),
+                certificate: problem.info.clone().into(),
+                pinned_before: plan.pinned_before,
+            },
+        }),
+        ErrorKind::PlaintextRefused => Ok(ConnectOutcome::Plaintext { host: plan.host }),
+        // Without a password of its own there is no other to try.
+        ErrorKind::LoginRefused if plan.password.is_some() => Ok(ConnectOutcome::Password {
+            user: plan.user,
+            host: plan.host,
+            reason: PasswordReason::Refused,
+            message: error
+                .reply()
+                .map(|reply| format!("{} {}", reply.code, reply.text())),
+        }),
+        _ => Err(error.into()),
+    }
+}
+
+fn config(shell: &Arc<Shell>, id: u32, plan: &Plan) -> Result<Config> {
+    let login = match &plan.password {
+        Some(password) => Login::new(&plan.user, password.expose())?,
+        None => Login::anonymous(),
+    };
+    let log = Arc::clone(&shell.log);
+    let observer = move |event: LogEvent| {
+        let direction = match event.kind {
+            LogKind::Sent => LogDirection::Sent,
+            LogKind::Received => LogDirection::Received,
+            LogKind::Info => LogDirection::Info,
+            LogKind::Warning => LogDirection::Error,
+        };
+        log.add(Some(id), direction, event.text);
+    };
+    Ok(Config {
+        port: plan.port,
+        tls: plan.tls.into(),
+        trust: plan.trust.clone(),
+        login,
+        data: if plan.passive {
+            DataMode::Passive
+        } else {
+            DataMode::Active
+        },
+        allow_plaintext: plan.allow_plaintext,
+        hosts: shell.hosts.clone(),
+        observer: Some(Arc::new(observer)),
+        ..Config::new(plan.host.clone())
+    })
+}
+
+/// Finds out everything that the files and the keyring know. Blocks.
+fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared> {
+    let mut remembered_for = None;
+    let mut plan = match &request.site {
+        Some(id) => {
+            let id = SiteId::try_from(id.clone())?;
+            let site = vault.sites.get(&id)?;
+            if site.remember_password {
+                remembered_for = Some(id.as_str().to_owned());
+            }
+            plan_of_site(site)?
+        }
+        None => plan_of_address(&request)?,
+    };
+    if let Some(password) = request.password {
+        plan.password = Some(Secret::new(password));
+    }
+    plan.allow_plaintext |= request.allow_plaintext;
+
+    let pinned = vault.trusted.find(&plan.host, plan.port)?;
+    plan.pinned_before = pinned.is_some();
+    plan.trust.pins.extend(
+        pinned
+            .map(|pin| fingerprint(pin.fingerprint.as_str()))
+            .transpose()?,
+    );
+    if let Some(answer) = request.trust {
+        plan.trust.pins.push(trusted_now(vault, &plan, &answer)?);
+    }
+
+    if plan.user.is_empty() || plan.user.eq_ignore_ascii_case(ANONYMOUS) {
+        plan.user = ANONYMOUS.to_owned();
+        return Ok(Prepared::Plan(plan));
+    }
+    if plan.password.is_some() {
+        return Ok(Prepared::Plan(plan));
+    }
+    let is_remembered = remembered_for.is_some();
+    let account =
+        remembered_for.unwrap_or_else(|| vault::login_account(&plan.user, &plan.host, plan.port));
+    let (reason, message) = match vault.secrets.get(&account) {
+        Ok(password) => {
+            plan.password = Some(password);
+            return Ok(Prepared::Plan(plan));
+        }
+        Err(error) if is_remembered && error.kind() != SecretErrorKind::NotFound => {
+            (PasswordReason::NoKeyring, Some(error.to_string()))
+        }
+        Err(_) => (PasswordReason::Missing, None),
+    };
+    Ok(Prepared::Question(ConnectOutcome::Password {
+        user: plan.user,
+        host: plan.host,
+        reason,
+        message,
+    }))
+}
+
+fn plan_of_site(site: vault::Site) -> Result<Plan> {
+    let tls = TlsMode::from(site.tls);
+    Ok(Plan {
+        title: if site.name.is_empty() {
+            site.host.clone()
+        } else {
+            site.name
+        },
+        port: site.port.unwrap_or_else(|| default_port(tls)),
+        host: site.host,
+        user: site.user,
+        password: None,
+        tls,
+        trust: Trust::default(),
+        pinned_before: false,
+        passive: site.passive,
+        allow_plaintext: site.allow_plaintext,
+        start: match site.remote_path.as_str() {
+            "" => None,
+            path => Some(RemotePath::try_from(path)?),
+        },
+        site: Some(site.id.into()),
+    })
+}
+
+fn plan_of_address(request: &ConnectRequest) -> Result<Plan> {
+    let address = Address::parse(&request.address)?;
+    let tls = address.tls.unwrap_or(request.tls);
+    let typed_user = request.user.trim();
+    Ok(Plan {
+        title: address.host.clone(),
+        port: address.port.unwrap_or_else(|| default_port(tls)),
+        host: address.host,
+        user: if typed_user.is_empty() {
+            address.user.unwrap_or_default()
+        } else {
+            typed_user.to_owned()
+        },
+        password: address.password.map(Secret::new),
+        tls,
+        trust: Trust::default(),
+        pinned_before: false,
+        passive: true,
+        allow_plaintext: false,
+        start: address
+            .path
+            .map(|path| RemotePath::try_from(path.as_slice()))
+            .transpose()?,
+        site: None,
+    })
+}
+
+/// The certificate that the person decided to trust; kept if it is to be trusted always.
+fn trusted_now(vault: &Vault, plan: &Plan, answer: &TrustAnswer) -> Result<Fingerprint> {
+    let trusted = fingerprint(&answer.fingerprint)?;
+    if answer.always {
+        let kept = vault::Fingerprint::parse(&answer.fingerprint)?;
+        vault
+            .trusted
+            .pin(&plan.host, plan.port, kept, "", Timestamp::now())?;
+    }
+    Ok(trusted)
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint> {
+    text.parse()
+        .map_err(|error: ftp_client::FingerprintError| AppError::argument(error.to_string()))
+}
+
+fn default_port(tls: TlsMode) -> u16 {
+    ftp_client::TlsMode::from(tls).default_port()
+}
+
+/// Puts the password of a login that succeeded into the keyring. Blocks.
+fn remember_password(vault: &Vault, account: &str, is_site: bool, password: String) -> Result<()> {
+    vault.secrets.set(account, &Secret::new(password))?;
+    if is_site {
+        let mut site = vault.sites.get(&SiteId::try_from(account.to_owned())?)?;
+        if !site.remember_password {
+            site.remember_password = true;
+            vault.sites.save(site)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const PIN: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn vault() -> (tempfile::TempDir, Vault) {
+        let dir = tempfile::tempdir().unwrap();
+        let folders = vault::Folders::new(dir.path().join("config"), dir.path().join("data"));
+        let vault = Vault::new(&folders, Arc::new(vault::MemorySecrets::new()));
+        (dir, vault)
+    }
+
+    fn request(address: &str, user: &str) -> ConnectRequest {
+        ConnectRequest {
+            site: None,
+            address: address.into(),
+            user: user.into(),
+            password: None,
+            tls: TlsMode::Auto,
+            trust: None,
+            allow_plaintext: false,
+            remember_password: false,
+        }
+    }
+
+    fn plan(vault: &Vault, request: ConnectRequest) -> Plan {
+        match prepare(vault, request).unwrap() {
+            Prepared::Plan(plan) => plan,
+            Prepared::Question(question) => panic!("a question: {question:?}"),
+        }
+    }
+
+    fn asked(vault: &Vault, request: ConnectRequest) -> PasswordReason {
+        match prepare(vault, request).unwrap() {
+            Prepared::Question(ConnectOutcome::Password { reason, .. }) => reason,
+            _ => panic!("no question for the password"),
+        }
+    }
+
+    #[test]
+    fn without_a_user_it_is_anonymous() {
+        let (_dir, vault) = vault();
+        let plan = plan(&vault, request("host", ""));
+        assert_eq!((plan.user.as_str(), plan.port), (ANONYMOUS, 21));
+        assert!(plan.password.is_none());
+    }
+
+    #[test]
+    fn an_address_says_everything() {
+        let (_dir, vault) = vault();
+        let plan = plan(&vault, request("ftps://me:pw@host/www", ""));
+        assert_eq!(
+            (plan.user.as_str(), plan.port, plan.tls),
+            ("me", 990, TlsMode::Implicit)
+        );
+        assert_eq!(plan.password.unwrap().expose(), "pw");
+        assert_eq!(plan.start.unwrap().to_string_lossy(), "/www");
+    }
+
+    #[test]
+    fn a_missing_password_is_asked_for_or_remembered() {
+        let (_dir, vault) = vault();
+        assert_eq!(
+            asked(&vault, request("host", "me")),
+            PasswordReason::Missing
+        );
+        remember_password(
+            &vault,
+            &vault::login_account("me", "host", 21),
+            false,
+            "pw".into(),
+        )
+        .unwrap();
+        assert_eq!(
+            plan(&vault, request("host", "me"))
+                .password
+                .unwrap()
+                .expose(),
+            "pw"
+        );
+        assert_eq!(
+            asked(&vault, request("host:2121", "me")),
+            PasswordReason::Missing
+        );
+    }
+
+    #[test]
+    fn a_site_knows_itself() {
+        let (_dir, vault) = vault();
+        let mut site = vault::Site::new("host").unwrap();
+        site.user = "me".into();
+        site.tls = vault::TlsMode::Explicit;
+        site.remote_path = "/www".into();
+        let id: String = vault.sites.save(site).unwrap().id.into();
+        let request = || ConnectRequest {
+            site: Some(id.clone()),
+            ..request("ignored.example", "ignored")
+        };
+        assert_eq!(asked(&vault, request()), PasswordReason::Missing);
+        remember_password(&vault, &id, true, "pw".into()).unwrap();
+        let plan = plan(&vault, request());
+        assert_eq!(
+            (plan.title.as_str(), plan.user.as_str(), plan.tls),
+            ("host", "me", TlsMode::Explicit)
+        );
+        assert_eq!(plan.password.unwrap().expose(), "pw");
+        assert!(vault.sites.list().unwrap()[0].remember_password);
+
+        let unknown = ConnectRequest {
+            site: Some("nosuchsite".into()),
+            ..request()
+        };
+        assert_eq!(
+            prepare(&vault, unknown).err().unwrap().code,
+            crate::error::ErrorCode::SiteNotFound
+        );
+    }
+
+    #[test]
+    fn trust_once_is_not_kept_and_trust_always_is() {
+        let (_dir, vault) = vault();
+        let answered = |always| ConnectRequest {
+            trust: Some(TrustAnswer {
+                fingerprint: PIN.into(),
+                always,
+            }),
+            ..request("host", "")
+        };
+        let once = plan(&vault, answered(false));
+        assert_eq!(once.trust.pins.len(), 1);
+        assert!(plan(&vault, request("host", "")).trust.pins.is_empty());
+
+        plan(&vault, answered(true));
+        let later = plan(&vault, request("HOST", ""));
+        assert_eq!(later.trust.pins[0].to_string(), PIN);
+        assert!(later.pinned_before);
+        assert!(!plan(&vault, request("host:22", "")).pinned_before);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let (_dir, vault) = vault();
+        for bad in ["", "http://host", "host:99999", "ftp://host/a%0D%0ADELE"] {
+            assert!(prepare(&vault, request(bad, "")).is_err(), "{bad:?}");
+        }
+        let bad_pin = ConnectRequest {
+            trust: Some(TrustAnswer {
+                fingerprint: "sha256:zz".into(),
+                always: true,
+            }),
+            ..request("host", "")
+        };
+        assert!(prepare(&vault, bad_pin).is_err());
+    }
+}

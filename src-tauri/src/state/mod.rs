@@ -1,0 +1,152 @@
+//! What the program knows while it runs. Every part has a lock of its own, held for moments only and never
+//! while something is awaited.
+
+pub(crate) mod batches;
+pub(crate) mod connect;
+pub(crate) mod drops;
+pub(crate) mod folder;
+pub(crate) mod listings;
+pub(crate) mod local;
+pub(crate) mod log;
+pub(crate) mod places;
+pub(crate) mod queue;
+pub(crate) mod remote;
+pub(crate) mod sessions;
+
+use std::sync::Arc;
+
+use ftp_client::HostMemory;
+use tauri::AppHandle;
+use tauri_specta::Event as _;
+use tokio::sync::OnceCell;
+use vault::{Folders, SecretStore, SettingsFile, Sites, Trusted};
+
+use crate::{
+    dto::FolderChanged,
+    practice::Practice,
+    state::{
+        drops::Drops, folder::Folder, listings::Listings, log::Log, places::Places, queue::Queue,
+        sessions::Sessions,
+    },
+};
+
+/// Everything that the commands share.
+pub(crate) struct Shell {
+    app: AppHandle,
+    pub(crate) vault: Vault,
+    pub(crate) sessions: Sessions,
+    pub(crate) places: Places,
+    pub(crate) listings: Listings,
+    pub(crate) drops: Drops,
+    pub(crate) log: Arc<Log>,
+    pub(crate) queue: Queue,
+    /// What was learned of servers, shared by all clients.
+    pub(crate) hosts: HostMemory,
+    /// The practice site, once it was asked for.
+    pub(crate) practice: OnceCell<Practice>,
+    /// Started with `--practice`.
+    pub(crate) practice_at_start: bool,
+}
+
+impl Shell {
+    /// A shell that has done nothing yet.
+    pub(crate) fn new(app: AppHandle, vault: Vault, practice_at_start: bool) -> Self {
+        Self {
+            app,
+            vault,
+            sessions: Sessions::default(),
+            places: Places::new(),
+            listings: Listings::default(),
+            drops: Drops::default(),
+            log: Arc::default(),
+            queue: Queue::new(),
+            hosts: HostMemory::default(),
+            practice: OnceCell::new(),
+            practice_at_start,
+        }
+    }
+
+    /// Tells the window that a listing is out of date.
+    pub(crate) fn listing_changed(&self, listing: u32) {
+        if let Err(error) = (FolderChanged { listing }).emit(&self.app) {
+            tracing::debug!(%error, "the window was not told of a change");
+        }
+    }
+
+    /// Tells the window that a folder has changed, wherever it shows it.
+    pub(crate) fn folder_changed(&self, folder: &Folder) {
+        for listing in self.listings.showing(folder) {
+            self.listing_changed(listing.id);
+        }
+    }
+
+    /// The same for a change by a transfer, which a listing that is watched has seen already.
+    pub(crate) fn folder_changed_by_transfer(&self, folder: &Folder) {
+        for listing in self.listings.showing(folder) {
+            if !listing.is_watched() {
+                self.listing_changed(listing.id);
+            }
+        }
+    }
+}
+
+/// The files of the vault and the keyring. All of them block.
+#[derive(Clone)]
+pub(crate) struct Vault {
+    pub(crate) sites: Sites,
+    pub(crate) trusted: Trusted,
+    pub(crate) settings: SettingsFile,
+    pub(crate) secrets: Arc<dyn SecretStore>,
+}
+
+impl Vault {
+    /// The files in these folders, and a place for secrets.
+    pub(crate) fn new(folders: &Folders, secrets: Arc<dyn SecretStore>) -> Self {
+        Self {
+            sites: Sites::new(folders),
+            trusted: Trusted::new(folders),
+            settings: SettingsFile::new(folders),
+            secrets,
+        }
+    }
+}
+
+/// The nine letters of a file's permissions, as `ls` has them.
+pub(crate) fn mode_text(mode: u32) -> String {
+    let triple = |shift: u32, special: bool, letter: char| {
+        let bits = mode >> shift;
+        let execute = match (special, bits & 1 != 0) {
+            (false, false) => '-',
+            (false, true) => 'x',
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+        };
+        [
+            if bits & 4 != 0 { 'r' } else { '-' },
+            if bits & 2 != 0 { 'w' } else { '-' },
+            execute,
+        ]
+    };
+    [
+        triple(6, mode & 0o4000 != 0, 's'),
+        triple(3, mode & 0o2000 != 0, 's'),
+        triple(0, mode & 0o1000 != 0, 't'),
+    ]
+    .concat()
+    .into_iter()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_as_ls_shows_them() {
+        assert_eq!(mode_text(0o100_644), "rw-r--r--");
+        assert_eq!(mode_text(0o755), "rwxr-xr-x");
+        assert_eq!(mode_text(0o4755), "rwsr-xr-x");
+        assert_eq!(mode_text(0o1777), "rwxrwxrwt");
+        assert_eq!(mode_text(0o2640), "rw-r-S---");
+    }
+}

@@ -1,0 +1,111 @@
+//! Folders of a server, on their way to the window.
+
+use std::time::Instant;
+
+use ftp_client::{
+    Listing,
+    ftp_proto::{
+        Precision as ListedPrecision,
+        listing::{Entry as ListedEntry, Kind, Line},
+    },
+};
+
+use super::{
+    batches::{Batches, Sink},
+    listings::{Entry, EntryName, OpenListing},
+    mode_text,
+};
+use crate::{
+    dto::{Number, Precision, Row, RowKind},
+    error::{AppError, Result},
+};
+
+/// Reads a listing to its end, or until the window closes it.
+///
+/// # Errors
+/// If the connection fails, the listing was closed, or it has too many entries.
+pub(crate) async fn read(
+    mut lines: Listing,
+    listing: &OpenListing,
+    mut batches: Batches<impl Sink>,
+) -> Result<()> {
+    loop {
+        if listing.closed.is_cancelled() {
+            return Err(AppError::cancelled());
+        }
+        let is_full = batches.is_full();
+        let pause = tokio::time::sleep_until(batches.next_batch().into());
+        tokio::select! {
+            // While lines are there they are taken; only when they pause is what is there sent early.
+            biased;
+            line = lines.next(), if !is_full => match line? {
+                Some(line) => {
+                    if let Some((entry, row)) = describe(line) {
+                        batches.push(entry, row);
+                    }
+                    let now = Instant::now();
+                    if !batches.is_full() && batches.is_due(now) {
+                        batches.flush(now)?;
+                    }
+                }
+                None => return batches.finish(Instant::now()),
+            },
+            () = pause, if !batches.is_empty() => batches.flush(Instant::now())?,
+            () = listing.closed.cancelled() => return Err(AppError::cancelled()),
+        }
+    }
+}
+
+/// What the window shows of a line; none for a line that stands for no entry.
+fn describe(line: Line) -> Option<(Entry, Row)> {
+    match line {
+        Line::Entry(entry) => of_entry(entry),
+        Line::Unparsed(raw) => {
+            let entry = Entry {
+                name: EntryName::Unparsed,
+                kind: RowKind::Unparsed,
+                size: None,
+            };
+            let text = ftp_client::ftp_proto::escape(&raw, 1000);
+            Some((entry, Row::new(text, RowKind::Unparsed)))
+        }
+        Line::Skip => None,
+    }
+}
+
+fn of_entry(listed: ListedEntry) -> Option<(Entry, Row)> {
+    let kind = match listed.kind {
+        Kind::Dir => RowKind::Folder,
+        Kind::File => RowKind::File,
+        Kind::Link => RowKind::Link,
+        Kind::Other => RowKind::Other,
+        Kind::CurrentDir | Kind::ParentDir => return None,
+    };
+    let size = listed.size.filter(|_| kind != RowKind::Folder);
+    let row = Row {
+        size: size.map(Number::from),
+        modified: listed
+            .modified
+            .as_ref()
+            .map(|modified| Number::from_timestamp(modified.timestamp)),
+        precision: listed
+            .modified
+            .as_ref()
+            .map(|modified| match modified.precision {
+                ListedPrecision::Day => Precision::Day,
+                ListedPrecision::Minute => Precision::Minute,
+                ListedPrecision::Second | ListedPrecision::Milli => Precision::Second,
+            }),
+        permissions: listed.permissions.map(mode_text),
+        target: listed
+            .target
+            .map(|target| String::from_utf8_lossy(&target).into_owned()),
+        ..Row::new(String::from_utf8_lossy(&listed.name).into_owned(), kind)
+    };
+    let entry = Entry {
+        name: EntryName::Remote(listed.name.into()),
+        kind,
+        size,
+    };
+    Some((entry, row))
+}
