@@ -229,3 +229,7 @@ fn to_port(number: u32, text: &[u8]) -> Result<u16, AddrError> {
         _ => Err(AddrError::range("a port", text)),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

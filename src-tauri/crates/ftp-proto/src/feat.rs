@@ -152,3 +152,138 @@ impl Features {
             .map(|(_, params)| params)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn features(lines: &[&str]) -> Features {
+        Features::parse(&Reply::multi(
+            211,
+            lines.iter().map(|line| line.as_bytes().to_vec()),
+        ))
+    }
+
+    #[test]
+    fn an_ordinary_reply() {
+        let known = features(&[
+            "Features:",
+            " AUTH SSL",
+            " auth TLS",
+            " MDTM",
+            " mlst type*;Size;modify*; UNIX.mode*;",
+            " REST STREAM",
+            " UTF8",
+            "End",
+        ]);
+        assert!(
+            known.has("MLST")
+                && known.has("mdtm")
+                && known.has("Utf8")
+                && !known.has("SIZE")
+                && !known.has("End")
+        );
+        assert_eq!(
+            (known.get("REST"), known.get("MDTM"), known.get("SIZE")),
+            (Some("STREAM"), Some(""), None)
+        );
+        assert!(known.utf8() && known.rest_stream() && known.auth_tls());
+        assert_eq!(
+            known.mlst_facts(),
+            [
+                ("type", true),
+                ("Size", false),
+                ("modify", true),
+                ("UNIX.mode", true)
+            ]
+        );
+        assert_eq!(known.iter().nth(1), Some(("auth", "TLS")));
+    }
+
+    #[test]
+    fn lines_that_repeat_the_code() {
+        let known = features(&[
+            "Extensions",
+            "211-SIZE",
+            "211- REST  STREAM ",
+            "\tUTF8",
+            "End",
+        ]);
+        assert_eq!(
+            known.iter().collect::<Vec<_>>(),
+            [("SIZE", ""), ("REST", "STREAM"), ("UTF8", "")]
+        );
+    }
+
+    #[test]
+    fn ways_to_offer_tls() {
+        for (line, offered) in [
+            (" AUTH TLS", true),
+            (" AUTH TLS;TLS-C;SSL;TLS-P;", true),
+            (" AUTH SSL,TLS", true),
+            (" AUTH ssl", true),
+            (" AUTH GSSAPI", false),
+            (" AUTH", false),
+            (" AUTHTLS TLS", false),
+            (" PBSZ", false),
+        ] {
+            assert_eq!(features(&["x", line, "End"]).auth_tls(), offered, "{line}");
+        }
+    }
+
+    #[test]
+    fn refusals_and_empty_replies_have_none() {
+        let refused = Reply::multi(
+            500,
+            ["a", " SIZE", "b"].map(|line| line.as_bytes().to_vec()),
+        );
+        assert!(Features::parse(&refused).is_empty());
+        assert!(features(&["no features"]).is_empty());
+        assert!(features(&["Features:", "End"]).is_empty());
+        assert!(features(&["Features:", "", "  ", "End"]).is_empty());
+        assert!(!features(&["x", " REST", "End"]).rest_stream());
+        assert!(Features::default().mlst_facts().is_empty());
+    }
+
+    #[test]
+    fn a_flood_is_bounded() {
+        let line = format!(" F{}", "ö".repeat(100_000));
+        let many: Vec<&str> = std::iter::repeat_n(line.as_str(), 900).collect();
+        let known = features(&many);
+        assert_eq!(known.iter().count(), MAX_FEATURES);
+        assert!(
+            known
+                .iter()
+                .all(|(name, _)| name.chars().count() == MAX_LINE)
+        );
+    }
+
+    #[test]
+    fn a_reply_comes_back() {
+        let mut known = Features::default();
+        assert_eq!(known.to_reply(), Reply::new(211, "No features"));
+        assert!(Features::parse(&known.to_reply()).is_empty());
+        for line in [
+            "SIZE",
+            "REST STREAM",
+            "MLST type*;size;",
+            "X\r\n211 End",
+            "",
+            " ",
+        ] {
+            known.insert(line);
+        }
+        let reply = known.to_reply();
+        let lines: [&[u8]; 6] = [
+            b"Features:",
+            b" SIZE",
+            b" REST STREAM",
+            b" MLST type*;size;",
+            b" X",
+            b"End",
+        ];
+        assert_eq!(reply.lines, lines);
+        assert_eq!(Features::parse(&reply), known);
+    }
+}

@@ -116,3 +116,77 @@ fn sentence(text: &[u8]) -> Option<usize> {
 fn position(text: &[u8], wanted: u8) -> Option<usize> {
     text.iter().position(|byte| *byte == wanted)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn paths_in_every_dress() {
+        for (text, path) in [
+            (r#""/pub" is current directory."#, "/pub"),
+            (r#""/pub""#, "/pub"),
+            (r#"Current folder: "/pub""#, "/pub"),
+            (r#""/a ""b"" c" created"#, r#"/a "b" c"#),
+            (r#"""""#, "\""),
+            (r#""/ends in """ created"#, "/ends in \""),
+            (r#""/it's" is 'current'"#, "/it's"),
+            (r#"" /blanks ""#, " /blanks "),
+            ("'/pub' is current directory", "/pub"),
+            ("'/it's' is current directory", "/it's"),
+            ("/pub is current directory", "/pub"),
+            ("/my pub is current directory", "/my pub"),
+            ("/pub directory created.", "/pub"),
+            ("/pub and more", "/pub"),
+            ("Now in /pub", "/pub"),
+            ("/", "/"),
+            ("\"/pub", "/pub"),
+            ("\"/my pub is current directory", "/my pub"),
+            ("\"/my pub ", "/my pub"),
+            ("C:\\pub is current directory", "C:\\pub"),
+            ("DISK:[A.B] is current", "DISK:[A.B]"),
+            ("home", "home"),
+        ] {
+            assert_eq!(
+                parse_257(text.as_bytes()).unwrap().as_bytes(),
+                path.as_bytes(),
+                "{text}"
+            );
+        }
+        assert_eq!(parse_257(b"\"/caf\xe9\"").unwrap().as_bytes(), b"/caf\xe9");
+    }
+
+    #[test]
+    fn what_names_no_path() {
+        for text in ["", " ", "\"\"", "\"", "''", "there is none"] {
+            assert!(
+                matches!(parse_257(text.as_bytes()), Err(PwdError::NoPath { .. })),
+                "{text}"
+            );
+        }
+        assert!(
+            matches!(parse_257(b"\"/a\nb\""), Err(PwdError::Bytes(error)) if error.offset == 2)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn paths_come_back(
+            bytes in vec(prop_oneof![Just(b'"'), Just(b' '), any::<u8>()].prop_filter("", |byte| !matches!(byte, 0 | b'\r' | b'\n')), 1..40),
+        ) {
+            let path = RemotePath::try_from(bytes).unwrap();
+            let mut text = quote_257(&path);
+            prop_assert_eq!(&parse_257(&text).unwrap(), &path);
+            text.extend_from_slice(b" is \"current\" directory");
+            prop_assert_eq!(&parse_257(&text).unwrap(), &path);
+        }
+
+        #[test]
+        fn no_bytes_make_a_panic(bytes in vec(prop_oneof![Just(b'"'), Just(b'\''), Just(b'/'), Just(b' '), any::<u8>()], 0..40)) {
+            let _ = parse_257(&bytes);
+        }
+    }
+}

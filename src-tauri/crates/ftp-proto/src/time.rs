@@ -150,3 +150,121 @@ pub(crate) fn number(digits: &[u8]) -> u32 {
         sum * 10 + u32::from(digit.wrapping_sub(b'0') % 10)
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> (String, Precision) {
+        let (timestamp, precision) = parse_time(text.as_bytes()).unwrap();
+        (timestamp.to_string(), precision)
+    }
+
+    #[test]
+    fn known_times() {
+        for (text, timestamp, precision) in [
+            ("20240131235958", "2024-01-31T23:59:58Z", Precision::Second),
+            (
+                "20240229000000.5",
+                "2024-02-29T00:00:00.5Z",
+                Precision::Milli,
+            ),
+            (
+                "20240131235958.0429999999999999",
+                "2024-01-31T23:59:58.042Z",
+                Precision::Milli,
+            ),
+            (
+                "20240131235958.000",
+                "2024-01-31T23:59:58Z",
+                Precision::Milli,
+            ),
+            ("20240131235958.", "2024-01-31T23:59:58Z", Precision::Second),
+            ("202401312359", "2024-01-31T23:59:00Z", Precision::Minute),
+            ("20240131", "2024-01-31T00:00:00Z", Precision::Day),
+            (
+                " 20240131235958\r",
+                "2024-01-31T23:59:58Z",
+                Precision::Second,
+            ),
+            ("20161231235960", "2017-01-01T00:00:00Z", Precision::Second),
+            ("19040101000000", "1904-01-01T00:00:00Z", Precision::Second),
+            ("00010101000000", "0001-01-01T00:00:00Z", Precision::Second),
+            ("191000131235958", "2000-01-31T23:59:58Z", Precision::Second),
+            (
+                "191240229235958.25",
+                "2024-02-29T23:59:58.25Z",
+                Precision::Milli,
+            ),
+            ("1910001312359", "2000-01-31T23:59:00Z", Precision::Minute),
+            ("19100101000000", "1910-01-01T00:00:00Z", Precision::Second),
+        ] {
+            assert_eq!(read(text), (timestamp.to_owned(), precision), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time() {
+        for text in [
+            "",
+            ".",
+            "2024",
+            "20240132000000",
+            "20230229000000",
+            "20240131240000",
+            "20240131236000",
+            "20240131235961",
+            "20241331000000",
+            "20240031000000",
+            "2024013123595",
+            "201240131235958",
+            "20240131T235958",
+            "-20240131235958",
+            "20240131.5",
+            "20240131235958.5x",
+            "99999999999999",
+            "99991231235959",
+            "2024013123595800000",
+        ] {
+            let error = parse_time(text.as_bytes()).unwrap_err();
+            assert_eq!(error.text, text);
+            assert!(error.to_string().contains(error.why));
+        }
+        assert!(
+            parse_time(&[b'\n'; 900].map(|_| 7))
+                .unwrap_err()
+                .to_string()
+                .len()
+                < 1000
+        );
+    }
+
+    #[test]
+    fn written_times() {
+        let write = |text: &str| format_time(text.parse().unwrap());
+        assert_eq!(write("2024-01-31T23:59:58Z"), "20240131235958");
+        assert_eq!(write("2024-01-31T23:59:58.042999Z"), "20240131235958.042");
+        assert_eq!(write("2024-01-31T23:59:58.000999Z"), "20240131235958");
+        assert_eq!(write("1969-12-31T23:59:59.5Z"), "19691231235959.500");
+        assert_eq!(write("0033-04-03T15:00:00Z"), "00330403150000");
+        assert_eq!(write("-000044-03-15T12:00:00Z"), "00000101000000");
+        assert_eq!(format_time(Timestamp::MAX), "99991230220000.999");
+    }
+
+    proptest! {
+        #[test]
+        fn times_come_back(millis in -62_167_219_200_000_i64..253_402_207_200_000) {
+            let time = Timestamp::from_millisecond(millis).unwrap();
+            prop_assert_eq!(parse_time(format_time(time).as_bytes()).unwrap().0, time);
+        }
+
+        #[test]
+        fn no_bytes_make_a_panic(text in "[0-9. ]{0,24}", bytes in proptest::collection::vec(any::<u8>(), 0..24)) {
+            let _ = parse_time(text.as_bytes());
+            let _ = parse_time(&bytes);
+        }
+    }
+}

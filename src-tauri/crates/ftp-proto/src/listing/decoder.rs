@@ -160,3 +160,160 @@ enum Cut {
     Line(usize, usize),
     Overlong(usize, usize),
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
+    use super::*;
+    use crate::listing::Kind;
+
+    fn all(mut decoder: ListingDecoder, pieces: &[&[u8]]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for piece in pieces {
+            decoder.feed(piece);
+            lines.extend(std::iter::from_fn(|| decoder.next_line()));
+        }
+        decoder.finish();
+        lines.extend(std::iter::from_fn(|| decoder.next_line()));
+        assert_eq!(decoder.next_line(), None);
+        lines
+    }
+
+    fn names(lines: &[Line]) -> Vec<&[u8]> {
+        lines
+            .iter()
+            .map(|line| match line {
+                Line::Entry(entry) => entry.name.as_slice(),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_line_end_ends_a_line() {
+        let listing = b"type=file; a\r\ntype=file; b\ntype=file; c\r\0type=file; d\rtype=file; e\r\r\n\n\r\0type=dir; f ";
+        let lines = all(ListingDecoder::mlsd(), &[listing]);
+        assert_eq!(names(&lines), [&b"a"[..], b"b", b"c", b"d", b"e", b"f "]);
+        assert!(
+            matches!(&lines[5], Line::Entry(entry) if entry.kind == Kind::Dir && entry.raw == b"type=dir; f ")
+        );
+    }
+
+    #[test]
+    fn a_line_is_there_as_soon_as_its_end_is() {
+        let mut decoder = ListingDecoder::mlsd();
+        decoder.feed(b"type=file; a");
+        assert_eq!(decoder.next_line(), None);
+        decoder.feed(b"b\r");
+        assert_eq!(names(&[decoder.next_line().unwrap()]), [b"ab"]);
+        decoder.feed(b"\n");
+        assert_eq!(decoder.next_line(), None);
+    }
+
+    #[test]
+    fn what_says_nothing_does_not_come_out_and_rubbish_does() {
+        let now = "2024-07-15T12:00:00Z".parse().unwrap();
+        let listing =
+            b"\xef\xbb\xbftotal 12\r\n\r\n-rw-r--r-- 1 u g 7 Jan  1 10:00 n\r\nls: denied\r\n";
+        let lines = all(ListingDecoder::list(now), &[listing]);
+        assert_eq!(names(&lines[..1]), [b"n"]);
+        assert_eq!(lines[1..], [Line::Unparsed(b"ls: denied".to_vec())]);
+        assert_eq!(
+            all(ListingDecoder::mlsd(), &[b"oops\r\n"]),
+            [Line::Unparsed(b"oops".to_vec())]
+        );
+        assert_eq!(all(ListingDecoder::mlsd(), &[]), []);
+    }
+
+    #[test]
+    fn an_overlong_line_is_cut_and_the_next_one_is_read() {
+        for length in [MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, MAX_LINE * 3] {
+            let head = b"type=file; ";
+            let mut listing = head.to_vec();
+            listing.resize(length, b'x');
+            listing.extend_from_slice(b"\r\ntype=file; next\r\n");
+            let whole = all(ListingDecoder::mlsd(), &[&listing]);
+            assert_eq!(whole.len(), 2, "{length}");
+            assert_eq!(names(&whole[1..]), [b"next"]);
+            match &whole[0] {
+                Line::Entry(entry) => {
+                    assert_eq!((entry.raw.len(), length <= MAX_LINE), (length, true))
+                }
+                Line::Unparsed(cut) => assert_eq!((cut.len(), length > MAX_LINE), (MAX_LINE, true)),
+                Line::Skip => panic!(),
+            }
+            let pieces: Vec<&[u8]> = listing.chunks(1000).collect();
+            assert_eq!(all(ListingDecoder::mlsd(), &pieces), whole);
+        }
+    }
+
+    #[test]
+    fn an_endless_line_needs_no_more_memory_than_a_long_one() {
+        let mut decoder = ListingDecoder::mlsd();
+        let mut lines = 0;
+        for _ in 0..2000 {
+            decoder.feed(&[b'x'; 1024]);
+            lines += std::iter::from_fn(|| decoder.next_line()).count();
+        }
+        assert_eq!(lines, 1);
+        assert!(
+            decoder.buffer.capacity() <= 4 * MAX_LINE,
+            "{}",
+            decoder.buffer.capacity()
+        );
+    }
+
+    /// Lines taken one at a time while more comes in: what was taken must not be moved again and again.
+    #[test]
+    fn a_slow_reader_costs_no_more() {
+        let line = b"type=file;size=3; name\r\n";
+        let mut decoder = ListingDecoder::mlsd();
+        decoder.feed(&line.repeat(20_000));
+        let mut moved = 0;
+        for _ in 0..20_000 {
+            let before = decoder.start;
+            decoder.feed(b"");
+            if decoder.start < before {
+                moved += decoder.buffer.len();
+            }
+            assert!(decoder.next_line().is_some());
+        }
+        assert!(moved <= 20_000 * line.len(), "{moved}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_lines(
+            words in vec(proptest::sample::select(vec![
+                &b"type=file;size=3; a b"[..], b"type=dir; ", b"\r\n", b"\r\n", b"\n", b"\r", b"\0", b" ", b"\xff",
+                b"\xef\xbb\xbf", b"total 3", b"-rw-r--r-- 1 u g 7 Jan  1 10:00 n",
+                b"drwxr-xr-x 1 u g 7 Jan  1  2001 m", b"02-09-24  05:05PM       <DIR>          d",
+            ]), 0..30),
+            cuts in vec(any::<Index>(), 0..12),
+            list in any::<bool>(),
+        ) {
+            let listing = words.concat();
+            let new = || match list {
+                true => ListingDecoder::list(Timestamp::UNIX_EPOCH),
+                false => ListingDecoder::mlsd(),
+            };
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(listing.len() + 1)).collect();
+            cuts.extend([0, listing.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &listing[pair[0]..pair[1]]).collect();
+            let single: Vec<&[u8]> = listing.chunks(1).collect();
+            let whole = all(new(), &[&listing]);
+            prop_assert_eq!(&all(new(), &pieces), &whole);
+            prop_assert_eq!(&all(new(), &single), &whole);
+            for line in &whole {
+                match line {
+                    Line::Entry(entry) => prop_assert!(!entry.name.iter().any(|byte| matches!(byte, b'\r' | b'\n'))),
+                    Line::Unparsed(raw) => prop_assert!(!raw.is_empty()),
+                    Line::Skip => prop_assert!(false, "a skipped line came out"),
+                }
+            }
+        }
+    }
+}

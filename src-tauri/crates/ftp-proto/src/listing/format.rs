@@ -114,7 +114,7 @@ pub fn format_mlsx(entry: &Entry, facts: MlsxFacts) -> Vec<u8> {
     out
 }
 
-/// Writes an entry as `ls -l` does, without the line end. Times are UTC; within the last half year (seen from `now`) they have
+/// Writes an entry as `ls -l` does, without the line end. Times are UTC; from half a year before `now` to 12 hours after it they have
 /// hours and minutes, otherwise the year. Unknown owners and groups are `ftp`. CR, LF and NUL in names become `?`.
 #[must_use]
 pub fn format_list(entry: &Entry, now: Timestamp) -> Vec<u8> {
@@ -223,7 +223,8 @@ fn date(time: Timestamp, now: Timestamp) -> String {
     let index = usize::try_from(at.month() - 1).unwrap_or(0);
     let mut text = format!("{} {:>2} ", MONTHS[index.min(11)], at.day());
     let age = now.duration_since(time);
-    let recent = age >= SignedDuration::ZERO && age < SignedDuration::from_hours(24 * 182);
+    let recent =
+        age > -SignedDuration::from_hours(12) && age < SignedDuration::from_hours(24 * 182);
     let _ = if recent {
         write!(text, "{:02}:{:02}", at.hour(), at.minute())
     } else {

@@ -35,7 +35,10 @@ pub fn parse_mlsx(line: &[u8]) -> Result<Entry, ListError> {
     let name = match facts.read(inner) {
         Some(name) => name,
         // An entry without any fact: the blank stands for the end of none.
-        None if inner.len() < line.len() => inner,
+        None if inner.len() < line.len() => {
+            facts = Facts::default();
+            inner
+        }
         None if inner.contains(&b' ') => {
             return Err(ListError::NoFacts {
                 text: escape(line, 200),

@@ -136,4 +136,5 @@ fn lossy(bytes: &[u8]) -> Box<str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
