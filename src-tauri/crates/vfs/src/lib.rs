@@ -108,6 +108,11 @@ pub trait Vfs: Send + Sync + 'static {
     /// Sets the permission bits (`mode & 0o7777`).
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()>;
 
+    /// Whether every change is refused, so that nobody need be offered one.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     /// Bytes that could still be written under `path`, where the backend knows.
     async fn available(&self, path: &VPath) -> Result<Option<u64>> {
         let _ = path;
@@ -183,6 +188,9 @@ impl<V: Vfs + ?Sized> Vfs for Arc<V> {
     }
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()> {
         (**self).set_permissions(path, mode).await
+    }
+    fn is_read_only(&self) -> bool {
+        (**self).is_read_only()
     }
     async fn available(&self, path: &VPath) -> Result<Option<u64>> {
         (**self).available(path).await

@@ -50,6 +50,9 @@ impl<V: Vfs> Vfs for ReadOnly<V> {
     async fn set_permissions(&self, _: &VPath, _: u32) -> Result<()> {
         refused()
     }
+    fn is_read_only(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,185 @@
+//! How a server is put together.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use ftp_net::tls::ServerTls;
+use tokio::net::{TcpListener, ToSocketAddrs};
+use vfs::Vfs;
+
+use crate::account::{Accounts, User, Users};
+use crate::limits::{DataSession, Limits};
+use crate::server::{Config, RunningServer};
+
+/// Why a server can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Nobody could log in: no users, no anonymous access, no [`Accounts`].
+    #[error("a server needs a user, or anonymous access")]
+    NoUsers,
+    /// A user has no tree, and neither has the server.
+    #[error("a user without a tree of its own needs one of the server")]
+    NoVfs,
+    /// TLS is required or implicit, and there is no certificate.
+    #[error("TLS was asked for without a certificate")]
+    NoCertificate,
+    /// The welcome text has a line break or another control character in it.
+    #[error("the welcome text must be one line")]
+    Welcome,
+    /// The address can't be listened on.
+    #[error("can't listen: {0}")]
+    Bind(#[from] io::Error),
+}
+
+/// Collects the options of a server; see [`Server::builder`](crate::Server::builder).
+#[must_use]
+#[derive(Default)]
+pub struct ServerBuilder {
+    vfs: Option<Arc<dyn Vfs>>,
+    users: Vec<User>,
+    anonymous: Option<User>,
+    accounts: Option<Arc<dyn Accounts>>,
+    tls: Option<ServerTls>,
+    implicit: bool,
+    require_tls: bool,
+    data_session: DataSession,
+    unclean_end: bool,
+    welcome: Option<String>,
+    limits: Limits,
+    passive_address: Option<Ipv4Addr>,
+    data_ports: Option<RangeInclusive<u16>>,
+}
+
+impl ServerBuilder {
+    /// The tree of every user that has none of its own.
+    pub fn vfs(mut self, vfs: Arc<dyn Vfs>) -> Self {
+        self.vfs = Some(vfs);
+        self
+    }
+
+    /// Adds a user. Of two with one name the first counts.
+    pub fn user(mut self, user: User) -> Self {
+        self.users.push(user);
+        self
+    }
+
+    /// Lets `anonymous` and `ftp` in with any password, as this user (whose name doesn't matter).
+    pub fn anonymous(mut self, user: User) -> Self {
+        self.anonymous = Some(user);
+        self
+    }
+
+    /// Lets `anonymous` and `ftp` in with any password, to read the server's tree.
+    pub fn anonymous_read_only(self) -> Self {
+        self.anonymous(User::new("anonymous").read_only())
+    }
+
+    /// Decides about logins in place of [`user`](Self::user) and [`anonymous`](Self::anonymous).
+    pub fn accounts(mut self, accounts: Arc<dyn Accounts>) -> Self {
+        self.accounts = Some(accounts);
+        self
+    }
+
+    /// Offers TLS with this certificate (AUTH TLS, RFC 4217).
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// TLS from the first byte on, on the control connection; data connections as PROT says, private by default.
+    pub fn implicit_tls(mut self, implicit: bool) -> Self {
+        self.implicit = implicit;
+        self
+    }
+
+    /// Refuses logins without TLS (530) and transfers without it (521).
+    pub fn require_tls(mut self, require: bool) -> Self {
+        self.require_tls = require;
+        self
+    }
+
+    /// What encrypted data connections must prove; [`DataSession::Any`] by default.
+    pub fn data_session(mut self, data_session: DataSession) -> Self {
+        self.data_session = data_session;
+        self
+    }
+
+    /// Takes an encrypted upload for complete although the client closed it without the goodbye of TLS (close_notify), as some old
+    /// clients do. Off by default: it could as well have been cut short.
+    pub fn accept_unclean_end(mut self, accept: bool) -> Self {
+        self.unclean_end = accept;
+        self
+    }
+
+    /// The text of the greeting, one line.
+    pub fn welcome(mut self, text: impl Into<String>) -> Self {
+        self.welcome = Some(text.into());
+        self
+    }
+
+    /// All bounds at once.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The address that PASV announces, for a server behind address translation.
+    pub fn passive_address(mut self, address: Ipv4Addr) -> Self {
+        self.passive_address = Some(address);
+        self
+    }
+
+    /// Ports for passive data connections; the system's choice by default.
+    pub fn data_ports(mut self, ports: RangeInclusive<u16>) -> Self {
+        self.data_ports = Some(ports);
+        self
+    }
+
+    /// Listens (port 0: the system's choice) and serves until [`RunningServer::stop`] or until the result is dropped.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<RunningServer, BuildError> {
+        let config = self.check()?;
+        let listener = TcpListener::bind(address).await?;
+        Ok(RunningServer::start(config, listener)?)
+    }
+
+    fn check(self) -> Result<Config, BuildError> {
+        let accounts = match self.accounts {
+            Some(accounts) => accounts,
+            None => {
+                let mut all = self.users.iter().chain(&self.anonymous).peekable();
+                if all.peek().is_none() {
+                    return Err(BuildError::NoUsers);
+                }
+                if self.vfs.is_none() && all.any(|user| !user.has_tree()) {
+                    return Err(BuildError::NoVfs);
+                }
+                Arc::new(Users::new(self.users, self.anonymous, self.vfs.as_ref()))
+            }
+        };
+        if self.tls.is_none() && (self.implicit || self.require_tls) {
+            return Err(BuildError::NoCertificate);
+        }
+        let welcome = self.welcome.unwrap_or_else(|| "Slipway".to_owned());
+        if welcome.chars().any(char::is_control) {
+            return Err(BuildError::Welcome);
+        }
+        Ok(Config {
+            accounts,
+            tls: self.tls,
+            implicit: self.implicit,
+            require_tls: self.require_tls,
+            data_session: self.data_session,
+            unclean_end: self.unclean_end,
+            welcome,
+            limits: self.limits,
+            passive_address: self.passive_address,
+            data_ports: self.data_ports,
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The FTP server: sessions, users, limits, one file a verb.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::sync::Arc;
+//! use ftp_server::{Secret, Server, ServerTls, User, vfs::LocalDisk};
+//!
+//! let running = Server::builder()
+//!     .vfs(Arc::new(LocalDisk::new("/srv/files")?))
+//!     .user(User::new("ann").password(Secret::try_from("secret")?))
+//!     .anonymous_read_only()
+//!     .tls(ServerTls::self_signed(&["localhost"])?)
+//!     .bind("127.0.0.1:0")
+//!     .await?;
+//! println!("listening on {}", running.local_addr());
+//! running.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # A new verb
+//! 1. Its typed form in `ftp_proto::Command`, unless it may stay `Command::Other`.
+//! 2. One file in `verbs/` with a function that takes the session and gives an `Outcome`.
+//! 3. One line each in `verbs/mod.rs`: the table (name, help, who may use it) and the dispatch.
+//! 4. If clients must know of it before they try: one line in `verbs/feat.rs`.
+#![warn(missing_docs)]
+
+mod account;
+mod builder;
+mod event;
+mod limits;
+mod server;
+mod session;
+mod verbs;
+
+pub use account::{Account, Accounts, Authentication, User, Users};
+pub use builder::{BuildError, ServerBuilder};
+pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
+pub use limits::{DataSession, Limits};
+pub use server::{RunningServer, Server};
+
+pub use ftp_net::tls::ServerTls;
+pub use ftp_proto::Secret;
+pub use vfs;

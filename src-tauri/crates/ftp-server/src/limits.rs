@@ -1,0 +1,62 @@
+//! The bounds of a server, all with defaults that suit a machine on the open network.
+
+use std::time::Duration;
+
+/// How much, how many, how long.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Sessions at a time; the next one is told 421. Default 256.
+    pub connections: usize,
+    /// Sessions at a time from one address. Default 64.
+    pub connections_per_address: usize,
+    /// From the connection to the end of login. Default one minute.
+    pub login: Duration,
+    /// From one command to the next, outside transfers. Default five minutes.
+    pub idle: Duration,
+    /// For the client to take a reply. Default 30 seconds.
+    pub reply: Duration,
+    /// From the transfer command to the data connection. Default 30 seconds.
+    pub data_wait: Duration,
+    /// For the next byte on a data connection, in either direction. Default one minute.
+    pub data_idle: Duration,
+    /// For a TLS handshake, on either connection. Default 15 seconds.
+    pub handshake: Duration,
+    /// Wrong passwords until the connection is closed with 421. Default 3.
+    pub wrong_passwords: u32,
+    /// How long the answer to a wrong password takes. Default one second.
+    pub wrong_password_delay: Duration,
+    /// Commands that may wait while a transfer runs; reading stops at this number. Default 256.
+    pub queued_commands: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            connections_per_address: 64,
+            login: Duration::from_secs(60),
+            idle: Duration::from_secs(300),
+            reply: Duration::from_secs(30),
+            data_wait: Duration::from_secs(30),
+            data_idle: Duration::from_secs(60),
+            handshake: Duration::from_secs(15),
+            wrong_passwords: 3,
+            wrong_password_delay: Duration::from_secs(1),
+            queued_commands: 256,
+        }
+    }
+}
+
+/// What an encrypted data connection must prove.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataSession {
+    /// Nothing beyond its address: any handshake will do.
+    #[default]
+    Any,
+    /// It must resume a session of this server.
+    Resumed,
+    /// It must resume a session of its own control connection, so that nobody else can take its place. In TLS 1.2 this can't be
+    /// told from [`Resumed`](Self::Resumed).
+    Same,
+}

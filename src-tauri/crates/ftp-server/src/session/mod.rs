@@ -1,0 +1,473 @@
+//! One session: a task that owns the control connection.
+//!
+//! Commands are obeyed one after the other, and each has its final reply before the next is looked at. While a transfer runs
+//! the lines that come are read and kept in order; of them only ABOR, STAT and QUIT are seen before their turn.
+
+mod control;
+mod data;
+mod transfer;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ftp_net::Stream;
+use ftp_net::copy::Progress;
+use ftp_proto::listing::MlsxFacts;
+use ftp_proto::{Command, CommandError, Reply, escape};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use vfs::{VPath, Vfs, VfsError, VfsErrorKind};
+
+use crate::account::Account;
+use crate::event::{Direction, EndReason, EventKind, SessionId, TransferOutcome};
+use crate::server::{Config, Shared};
+use crate::verbs::{self, Answer, Outcome};
+use control::{Control, ControlError};
+use data::DataTls;
+pub(crate) use data::{DataOpener, DataSetup, listen};
+pub(crate) use transfer::{Body, Transfer};
+
+/// Bytes of commands that may wait while a transfer runs.
+const QUEUE_BYTES: usize = 64 * 1024;
+
+/// Downloads whose client hasn't closed its end yet; more are closed without waiting.
+const LINGERING: usize = 8;
+
+/// Serves one connection to its end.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    id: SessionId,
+    tcp: TcpStream,
+    peer: SocketAddr,
+) -> EndReason {
+    prepare(&tcp);
+    let Ok(local) = tcp.local_addr() else {
+        return EndReason::Gone;
+    };
+    let config = &shared.config;
+    let control = Control::new(Stream::Plain(tcp), config.limits.reply);
+    let mut session = Session {
+        id,
+        peer,
+        local,
+        control,
+        deadline: Some(Instant::now() + config.limits.login),
+        queue: VecDeque::new(),
+        queued_bytes: 0,
+        lingering: JoinSet::new(),
+        wrong_passwords: 0,
+        state: State::default(),
+        shared,
+    };
+    let reason = match session.serve().await {
+        Ok(never) => match never {},
+        Err(reason) => reason,
+    };
+    if reason != EndReason::Gone {
+        session.control.close().await;
+    }
+    reason
+}
+
+/// One client.
+pub(crate) struct Session {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) id: SessionId,
+    /// The client's end of the control connection, IPv4 written as IPv4.
+    pub(crate) peer: SocketAddr,
+    /// Our end of it, as the system gives it.
+    pub(crate) local: SocketAddr,
+    pub(crate) control: Control,
+    /// Wrong passwords so far. Not forgotten by REIN.
+    pub(crate) wrong_passwords: u32,
+    pub(crate) state: State,
+    /// When login must be over; none once it is.
+    deadline: Option<Instant>,
+    queue: VecDeque<Queued>,
+    queued_bytes: usize,
+    lingering: JoinSet<()>,
+}
+
+/// What commands change, and REIN and AUTH set back.
+#[derive(Default)]
+pub(crate) struct State {
+    /// The name of USER, until PASS.
+    pub(crate) named: Option<Vec<u8>>,
+    pub(crate) account: Option<Account>,
+    pub(crate) cwd: Option<VPath>,
+    pub(crate) ascii: bool,
+    pub(crate) data: Option<DataSetup>,
+    pub(crate) epsv_all: bool,
+    pub(crate) protection_size: bool,
+    pub(crate) private: bool,
+    pub(crate) restart: u64,
+    pub(crate) rename_from: Option<VPath>,
+    pub(crate) facts: MlsxFacts,
+}
+
+struct Queued {
+    command: Result<Command, CommandError>,
+    bytes: usize,
+}
+
+enum Never {}
+
+impl Session {
+    pub(crate) fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Sends the events of this session on their way.
+    pub(crate) fn tell(&self, kind: EventKind) {
+        self.shared.tell(self.id, self.peer, kind);
+    }
+
+    /// The tree of the user.
+    ///
+    /// # Errors
+    /// 530 before login.
+    pub(crate) fn tree(&self) -> Result<Arc<dyn Vfs>, Reply> {
+        match &self.state.account {
+            Some(account) => Ok(Arc::clone(&account.vfs)),
+            None => Err(verbs::reply(530, "Log in with USER and PASS first.")),
+        }
+    }
+
+    pub(crate) fn cwd(&self) -> VPath {
+        self.state.cwd.clone().unwrap_or_else(VPath::root)
+    }
+
+    /// A path of the client, seen from the working directory.
+    ///
+    /// # Errors
+    /// 553 for control characters and for what can't be a path.
+    pub(crate) fn resolve(&self, path: &[u8]) -> Result<VPath, Reply> {
+        if path.iter().any(u8::is_ascii_control) {
+            return Err(verbs::reply(
+                553,
+                "Names with control characters are not allowed.",
+            ));
+        }
+        self.cwd()
+            .join(path)
+            .map_err(|error| verbs::refused(&error))
+    }
+
+    /// Marks the TLS sessions of this connection. The ticket that carries it is encrypted, and its keys live no longer than this process.
+    pub(crate) fn tag(&self) -> Vec<u8> {
+        self.id.0.to_be_bytes().to_vec()
+    }
+
+    /// Takes what PASV or PORT prepared, for one transfer.
+    ///
+    /// # Errors
+    /// 425 if there is nothing; 521 if the data would be unencrypted and mustn't be.
+    pub(crate) fn opener(&mut self) -> Result<DataOpener, Reply> {
+        let setup = self.state.data.take();
+        let config = self.config();
+        let private = self.state.private;
+        if config.require_tls && !private {
+            return Err(verbs::reply(
+                521,
+                "Data must be encrypted here: PROT P first.",
+            ));
+        }
+        let setup =
+            setup.ok_or_else(|| verbs::reply(425, "Use PASV, EPSV, PORT or EPRT first."))?;
+        let tls = match &config.tls {
+            Some(tls) if private => Some(DataTls {
+                tls: tls.clone(),
+                tag: self.tag(),
+                must: config.data_session,
+            }),
+            _ => None,
+        };
+        Ok(DataOpener {
+            setup,
+            peer: self.peer.ip(),
+            tls,
+            limits: config.limits.clone(),
+        })
+    }
+
+    /// Back to the state of a fresh connection, but for TLS.
+    pub(crate) fn reset(&mut self) {
+        let private = self.state.private && self.config().implicit;
+        self.state = State {
+            private,
+            protection_size: private,
+            ..State::default()
+        };
+        self.deadline = Some(Instant::now() + self.config().limits.login);
+    }
+
+    /// Login is over.
+    pub(crate) fn logged_in(&mut self, account: Account, user: &[u8]) {
+        self.deadline = None;
+        self.state.account = Some(account);
+        let user = escape(user, 200);
+        self.tell(EventKind::LoggedIn { user });
+    }
+
+    async fn serve(&mut self) -> Result<Never, EndReason> {
+        if self.config().implicit {
+            self.secure().await?;
+            self.state.private = true;
+            self.state.protection_size = true;
+        }
+        let greeting = verbs::reply(220, &self.config().welcome);
+        self.send(&greeting).await?;
+        loop {
+            let command = self.next_command().await?;
+            self.obey(command).await?;
+        }
+    }
+
+    async fn obey(&mut self, command: Result<Command, CommandError>) -> Result<(), EndReason> {
+        let answer: Answer = match command {
+            Ok(command) => verbs::run(self, command).await,
+            Err(error) => verbs::not_understood(self, &error),
+        };
+        match answer.unwrap_or_else(Outcome::Reply) {
+            Outcome::Reply(reply) => self.send(&reply).await,
+            Outcome::Close(reply, reason) => {
+                if let Some(reply) = reply {
+                    self.send(&reply).await?;
+                }
+                Err(reason)
+            }
+            Outcome::Secure(reply) => {
+                if self.control.has_more() || !self.queue.is_empty() {
+                    let reason = "plaintext after AUTH".to_owned();
+                    self.tell(EventKind::Denied { reason });
+                    self.send(&verbs::reply(421, "Commands after AUTH must be encrypted."))
+                        .await?;
+                    return Err(EndReason::Refused);
+                }
+                self.send(&reply).await?;
+                self.secure().await
+            }
+            Outcome::Transfer(opening, transfer) => self.transfer(&opening, *transfer).await,
+        }
+    }
+
+    async fn secure(&mut self) -> Result<(), EndReason> {
+        let Some(tls) = self.config().tls.clone() else {
+            return Err(EndReason::Tls);
+        };
+        let (tag, limit) = (self.tag(), self.config().limits.handshake);
+        let stop = self.shared.stop.clone();
+        let handshake = self.control.secure(&tls, &tag, limit);
+        tokio::select! {
+            () = stop.cancelled() => return Err(EndReason::Stopped),
+            done = handshake => done.map_err(|_| EndReason::Tls)?,
+        }
+        let version = self.control.tls_version().unwrap_or("TLS");
+        self.tell(EventKind::Secured { version });
+        Ok(())
+    }
+
+    /// The next command in order, waited for no longer than it may take.
+    async fn next_command(&mut self) -> Result<Result<Command, CommandError>, EndReason> {
+        if let Some(queued) = self.queue.pop_front() {
+            self.queued_bytes -= queued.bytes;
+            return Ok(queued.command);
+        }
+        let idle = Instant::now() + self.config().limits.idle;
+        let deadline = self.deadline.map_or(idle, |login| login.min(idle));
+        let stop = self.shared.stop.clone();
+        let line = tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                let _ = self.control.send(&verbs::reply(421, "The server is stopping.")).await;
+                return Err(EndReason::Stopped);
+            }
+            line = self.control.line() => line,
+            () = tokio::time::sleep_until(deadline) => {
+                let _ = self.control.send(&verbs::reply(421, "Nothing came for too long. Goodbye.")).await;
+                return Err(EndReason::Idle);
+            }
+        };
+        match line {
+            Ok(line) => Ok(self.read(&line)),
+            Err(error) => Err(self.lost(error).await),
+        }
+    }
+
+    fn read(&self, line: &[u8]) -> Result<Command, CommandError> {
+        let command = Command::parse(line);
+        if let Ok(command) = &command {
+            tracing::debug!(session = %self.id, "{}", command.redacted());
+        }
+        command
+    }
+
+    async fn lost(&mut self, error: ControlError) -> EndReason {
+        if let ControlError::TooLong = error {
+            let _ = self
+                .control
+                .send(&verbs::reply(500, "The line is too long."))
+                .await;
+            return EndReason::Refused;
+        }
+        EndReason::Gone
+    }
+
+    async fn send(&mut self, reply: &Reply) -> Result<(), EndReason> {
+        tracing::debug!(session = %self.id, "{} {}", reply.code, escape(reply.first_line(), 200));
+        self.control.send(reply).await.map_err(|_| EndReason::Gone)
+    }
+
+    /// Runs a transfer and looks at what the client says meanwhile.
+    async fn transfer(&mut self, opening: &Reply, transfer: Transfer) -> Result<(), EndReason> {
+        if self
+            .queue
+            .iter()
+            .any(|q| matches!(q.command, Ok(Command::Abor)))
+        {
+            // The ABOR behind it has been read already: it is meant, too.
+            return self.send(&verbs::reply(426, "Transfer aborted.")).await;
+        }
+        self.send(opening).await?;
+        let path = transfer.path.clone();
+        let direction = transfer.body.direction();
+        self.tell(EventKind::TransferStarted {
+            path: path.clone(),
+            direction,
+        });
+        let progress = Progress::default();
+        let cancel = CancellationToken::new();
+        let mut end = None;
+        let result = {
+            let work = transfer.run(progress.clone(), cancel.clone());
+            tokio::pin!(work);
+            loop {
+                let open = end.is_none() && !cancel.is_cancelled();
+                let room = self.queue.len() < self.config().limits.queued_commands
+                    && self.queued_bytes < QUEUE_BYTES;
+                let quitting = self
+                    .queue
+                    .iter()
+                    .any(|q| matches!(q.command, Ok(Command::Quit)));
+                let stop = self.shared.stop.clone();
+                tokio::select! {
+                    biased;
+                    result = &mut work => break result,
+                    () = stop.cancelled(), if open => {
+                        end = Some(EndReason::Stopped);
+                        cancel.cancel();
+                    }
+                    line = self.control.line(), if open && room && !quitting => match line {
+                        Ok(line) => {
+                            if let Err(reason) = self.overhear(&line, &cancel, &progress, direction).await {
+                                end = Some(reason);
+                                cancel.cancel();
+                            }
+                        }
+                        Err(error) => {
+                            end = Some(self.lost(error).await);
+                            cancel.cancel();
+                        }
+                    }
+                }
+            }
+        };
+        let bytes = progress.bytes();
+        let (reply, outcome) = match result {
+            Ok(stream) => {
+                if let Some(stream) = stream {
+                    while self.lingering.try_join_next().is_some() {}
+                    if self.lingering.len() < LINGERING {
+                        self.lingering.spawn(transfer::linger(stream));
+                    }
+                }
+                (
+                    verbs::reply(226, "Transfer complete."),
+                    TransferOutcome::Complete,
+                )
+            }
+            Err(failure) => {
+                let (code, text) = failure.reply();
+                let outcome = match failure {
+                    transfer::Failure::Aborted => TransferOutcome::Aborted,
+                    _ => TransferOutcome::Failed(text.clone()),
+                };
+                (verbs::reply(code, &text), outcome)
+            }
+        };
+        self.tell(EventKind::TransferEnded {
+            path,
+            direction,
+            bytes,
+            outcome,
+        });
+        match end {
+            None => self.send(&reply).await,
+            Some(EndReason::Stopped) => {
+                self.send(&reply).await?;
+                self.send(&verbs::reply(421, "The server is stopping."))
+                    .await?;
+                Err(EndReason::Stopped)
+            }
+            Some(reason) => Err(reason),
+        }
+    }
+
+    /// A line that came during a transfer: kept for its turn, and for ABOR and STAT also obeyed at once.
+    async fn overhear(
+        &mut self,
+        line: &[u8],
+        cancel: &CancellationToken,
+        progress: &Progress,
+        direction: Direction,
+    ) -> Result<(), EndReason> {
+        let command = self.read(line);
+        match &command {
+            Ok(Command::Abor) => cancel.cancel(),
+            // RFC 959 section 4.1.3: the status of the operation in progress. Behind other commands it waits for its turn, or
+            // its reply would be taken for theirs.
+            Ok(Command::Stat(None)) if self.queue.is_empty() => {
+                let what = match direction {
+                    Direction::Download => "Sending a file",
+                    Direction::Upload => "Receiving a file",
+                    Direction::Listing => "Sending a listing",
+                };
+                let text = format!("{what}: {} bytes so far.", progress.bytes());
+                return self.send(&verbs::reply(211, &text)).await;
+            }
+            _ => {}
+        }
+        self.queued_bytes += line.len();
+        self.queue.push_back(Queued {
+            command,
+            bytes: line.len(),
+        });
+        Ok(())
+    }
+}
+
+/// Replies must not wait for more to send, and the urgent byte of an old ABOR must stay in its place in the stream.
+fn prepare(tcp: &TcpStream) {
+    let _ = tcp.set_nodelay(true);
+    #[cfg(unix)]
+    let _ = rustix::net::sockopt::set_socket_oobinline(tcp, true);
+}
+
+/// A reply for an error of the tree, with nothing of the host in it.
+pub(crate) fn refusal(error: &VfsError) -> Reply {
+    let code = match error.kind() {
+        VfsErrorKind::Full => 452,
+        VfsErrorKind::NameInvalid => 553,
+        VfsErrorKind::Range => 554,
+        VfsErrorKind::Unsupported => 504,
+        VfsErrorKind::Io => 451,
+        _ => 550,
+    };
+    let mut text = error.kind().text().to_owned();
+    text[..1].make_ascii_uppercase();
+    text.push('.');
+    Reply::new(code, text)
+}

@@ -1,0 +1,43 @@
+//! FEAT and OPTS (RFC 2389), OPTS MLST (RFC 3659 section 7.9).
+
+use ftp_proto::Features;
+use ftp_proto::listing::MlsxFacts;
+
+use super::{Answer, Outcome, done, reply};
+use crate::session::Session;
+
+pub(super) fn feat(session: &Session) -> Answer {
+    let mut features = Features::default();
+    if session.config().tls.is_some() {
+        for line in ["AUTH TLS", "PBSZ", "PROT"] {
+            features.insert(line);
+        }
+    }
+    for line in ["CLNT", "EPRT", "EPSV", "MDTM", "MFMT"] {
+        features.insert(line);
+    }
+    features.insert(&format!("MLST {}", session.state.facts.feature()));
+    for line in ["REST STREAM", "SIZE", "TVFS", "UTF8"] {
+        features.insert(line);
+    }
+    Ok(Outcome::Reply(features.to_reply()))
+}
+
+pub(super) fn opts(session: &mut Session, option: &[u8]) -> Answer {
+    let mut words = option.trim_ascii().splitn(2, |b| *b == b' ');
+    let name = words.next().unwrap_or_default().to_ascii_uppercase();
+    let value = words.next().unwrap_or_default().trim_ascii();
+    match name.as_slice() {
+        b"UTF8" | b"UTF-8" => match value.to_ascii_uppercase().as_slice() {
+            b"ON" | b"" => done(200, "UTF8 is always on."),
+            b"OFF" => Err(reply(504, "UTF8 is always on.")),
+            _ => Err(reply(501, "OPTS UTF8 takes ON.")),
+        },
+        b"MLST" => {
+            session.state.facts = MlsxFacts::parse(value);
+            let list = session.state.facts.names();
+            done(200, format!("MLST OPTS {list}").trim_end())
+        }
+        _ => Err(reply(501, "No such option.")),
+    }
+}

@@ -1,0 +1,206 @@
+//! Logins, their limits, and what is allowed before them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ftp_server::vfs::MemoryTree;
+use ftp_server::{EndReason, EventKind, Secret, Server, User};
+
+use crate::client::{Client, builder, limits, p, plain, start};
+
+#[tokio::test]
+async fn right_and_wrong_passwords() {
+    let (server, _) = plain().await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.command("PWD", 530).await;
+    c.command("PASS x", 503).await;
+    c.command("USER nobody", 331).await;
+    let unknown = c.command("PASS secret", 530).await;
+    c.command("USER ann", 331).await;
+    let wrong = c.command("PASS Secret", 530).await;
+    assert_eq!(unknown, wrong, "nobody learns which names there are");
+    c.ann().await;
+    c.command("PASS again", 202).await;
+    c.command("PWD", 257).await;
+    c.command("REIN", 220).await;
+    c.command("PWD", 530).await;
+    c.command("QUIT", 221).await;
+    c.closed().await;
+}
+
+#[tokio::test]
+async fn the_third_wrong_password_closes() {
+    let (server, _) = plain().await;
+    let mut c = Client::connect(server.local_addr()).await;
+    for code in [530, 530, 421] {
+        c.command("USER ann", 331).await;
+        c.command("PASS wrong", code).await;
+    }
+    c.closed().await;
+    Client::login(server.local_addr()).await;
+}
+
+#[tokio::test]
+async fn anonymous_reads_and_ann_writes() {
+    let tree = MemoryTree::new(1 << 20);
+    tree.write_file(&p("/f"), b"x").await.unwrap();
+    let server = start(builder(Arc::new(tree)).anonymous_read_only()).await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.command("USER Anonymous", 331).await;
+    c.command("PASS me@example.org", 230).await;
+    assert_eq!(c.fetch("RETR f").await, b"x");
+    for line in [
+        "DELE f",
+        "MKD d",
+        "RMD d",
+        "SITE CHMOD 600 f",
+        "MFMT 20200101000000 f",
+    ] {
+        c.command(line, 550).await;
+    }
+    drop(c.data().await);
+    c.data().await;
+    c.command("STOR g", 550).await;
+    c.command("RNFR f", 350).await;
+    c.command("RNTO g", 550).await;
+    let mut ann = Client::login(server.local_addr()).await;
+    ann.command("DELE f", 250).await;
+}
+
+#[tokio::test]
+async fn users_have_trees_and_homes_of_their_own() {
+    let (a, b) = (MemoryTree::new(1 << 20), MemoryTree::new(1 << 20));
+    a.mkdir_all(&p("/home/a")).await.unwrap();
+    b.write_file(&p("/only-b"), b"").await.unwrap();
+    let builder = Server::builder()
+        .user(User::new("a").vfs(Arc::new(a)).home(p("/home/a")))
+        .user(
+            User::new("b")
+                .vfs(Arc::new(b))
+                .home(p("/gone"))
+                .password(Secret::try_from("b").unwrap()),
+        )
+        .limits(limits());
+    let server = start(builder).await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.command("USER a", 230).await;
+    assert!(c.command("PWD", 257).await.contains("\"/home/a\""));
+    c.command("SIZE /only-b", 550).await;
+    c.command("USER b", 331).await;
+    c.command("PWD", 530).await;
+    c.command("PASS b", 230).await;
+    assert!(c.command("PWD", 257).await.contains("\"/\""));
+    c.command("SIZE only-b", 213).await;
+}
+
+#[tokio::test]
+async fn one_connection_too_many() {
+    let mut few = limits();
+    few.connections = 2;
+    let server = start(builder(Arc::new(MemoryTree::new(1 << 20))).limits(few)).await;
+    let mut events = server.events();
+    let a = Client::connect(server.local_addr()).await;
+    let _b = Client::connect(server.local_addr()).await;
+    let mut c = Client::raw(server.local_addr()).await;
+    c.expect(421).await;
+    c.closed().await;
+    a.vanish();
+    loop {
+        if let EventKind::SessionClosed { reason } = events.recv().await.unwrap().kind {
+            assert_eq!(reason, EndReason::Gone);
+            break;
+        }
+    }
+    // The event is told a moment before the place is free.
+    loop {
+        let mut d = Client::raw(server.local_addr()).await;
+        if d.reply().await.unwrap().starts_with("220") {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn sleepers_are_closed() {
+    let mut short = limits();
+    short.login = Duration::from_millis(60);
+    let server = start(builder(Arc::new(MemoryTree::new(1 << 20))).limits(short)).await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.expect(421).await;
+    c.closed().await;
+
+    let mut short = limits();
+    short.idle = Duration::from_millis(60);
+    let server = start(builder(Arc::new(MemoryTree::new(1 << 20))).limits(short)).await;
+    let mut c = Client::login(server.local_addr()).await;
+    // Pieces of a line don't count as a sign of life.
+    c.send("NO").await;
+    c.expect(421).await;
+    c.closed().await;
+}
+
+#[tokio::test]
+async fn stopping_says_goodbye_and_events_tell_the_story() {
+    let (server, _) = plain().await;
+    let mut events = server.events();
+    let mut c = Client::login(server.local_addr()).await;
+    c.fetch("RETR hello").await;
+    server.stop().await;
+    c.expect(421).await;
+    c.closed().await;
+    let mut story = Vec::new();
+    while let Ok(event) = events.recv().await {
+        assert!(!format!("{event:?}").contains("secret"));
+        story.push(match event.kind {
+            EventKind::SessionOpened => "opened".to_owned(),
+            EventKind::LoggedIn { user } => format!("login {user}"),
+            EventKind::TransferStarted { path, .. } => format!("start {path}"),
+            EventKind::TransferEnded { bytes, outcome, .. } => format!("end {bytes} {outcome:?}"),
+            EventKind::SessionClosed { reason } => format!("closed {reason:?}"),
+            other => format!("{other:?}"),
+        });
+    }
+    assert_eq!(
+        story,
+        [
+            "opened",
+            "login ann",
+            "start /hello",
+            "end 12 Complete",
+            "closed Stopped"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_server_nobody_can_use_is_refused() {
+    let tree = || Arc::new(MemoryTree::new(1));
+    assert!(
+        Server::builder()
+            .vfs(tree())
+            .bind("127.0.0.1:0")
+            .await
+            .is_err()
+    );
+    assert!(
+        Server::builder()
+            .user(User::new("a"))
+            .bind("127.0.0.1:0")
+            .await
+            .is_err()
+    );
+    assert!(
+        builder(tree())
+            .require_tls(true)
+            .bind("127.0.0.1:0")
+            .await
+            .is_err()
+    );
+    assert!(
+        builder(tree())
+            .welcome("a\r\nb")
+            .bind("127.0.0.1:0")
+            .await
+            .is_err()
+    );
+}

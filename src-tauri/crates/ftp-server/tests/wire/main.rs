@@ -1,0 +1,9 @@
+//! The server, driven over real sockets by a client that knows nothing but bytes.
+#![allow(clippy::unwrap_used)]
+
+mod abuse;
+mod client;
+mod files;
+mod login;
+mod order;
+mod tls;
