@@ -8,6 +8,8 @@ set -uo pipefail
 logs=$target/test-logs
 mkdir -p "$logs"
 : >"$target/skipped.txt"
+# What could not be downloaded in the last run is tried again in this one.
+rm -f "${SLIPWAY_SERVERS_DIR:-$target/servers}"/*.failed
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} RUST_BACKTRACE=${RUST_BACKTRACE:-1}
 
 # All Rust steps but clippy choose the same packages, so that cargo unifies features in the same way and

@@ -15,18 +15,21 @@
 //! # });
 //! ```
 
+mod peer;
 mod run;
+mod text;
+mod transcript;
 mod wire;
 
-use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::{ClientConfig, ServerConfig};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
+
+pub use peer::{Gate, Peer};
+pub use transcript::{Event, ScriptError, Transcript};
 
 use run::Runner;
 
@@ -317,187 +320,4 @@ impl Script {
         self.steps.push(step);
         self
     }
-}
-
-/// A signal between a test and a script, given once.
-#[derive(Clone, Default)]
-pub struct Gate(Arc<Notify>);
-
-impl Gate {
-    /// A closed gate.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Opens the gate for the one who waits, or for the next one to come.
-    pub fn open(&self) {
-        self.0.notify_one();
-    }
-
-    /// Waits until the gate is opened.
-    pub async fn passed(&self) {
-        self.0.notified().await;
-    }
-}
-
-/// A scripted server on a port of loopback.
-#[derive(Debug)]
-pub struct Peer {
-    addr: SocketAddr,
-    task: JoinHandle<Vec<Result<Transcript, ScriptError>>>,
-}
-
-impl Peer {
-    /// Listens on port 0 and plays a script to the first connection; there is no second one.
-    pub async fn serve(script: Script) -> Self {
-        Self::serve_each(vec![script]).await
-    }
-
-    /// Plays the first script to the first connection, the second to the second, and so on, side by side.
-    /// After the last one nothing listens any more.
-    pub async fn serve_each(scripts: Vec<Script>) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let task = tokio::spawn(async move {
-            let mut sessions = Vec::new();
-            for script in scripts {
-                match tokio::time::timeout(script.limit, listener.accept()).await {
-                    Ok(Ok((stream, _))) => {
-                        sessions.push(AbortOnDrop(tokio::spawn(Runner::run(script, stream))))
-                    }
-                    _ => break,
-                }
-            }
-            drop(listener);
-            let mut results = Vec::new();
-            for session in &mut sessions {
-                results.push((&mut session.0).await.unwrap());
-            }
-            results
-        });
-        Self { addr, task }
-    }
-
-    /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// Waits for the end of the script.
-    ///
-    /// # Panics
-    ///
-    /// If the other side did not follow it, or never came: with the transcript.
-    pub async fn finish(self) -> Transcript {
-        let mut all = self.outcomes().await;
-        assert!(!all.is_empty(), "nobody connected to the scripted peer");
-        all.swap_remove(0).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// Waits for the end of all scripts of [`Self::serve_each`].
-    ///
-    /// # Panics
-    ///
-    /// As [`Self::finish`].
-    pub async fn finish_all(self) -> Vec<Transcript> {
-        let all = self.outcomes().await;
-        all.into_iter()
-            .map(|outcome| outcome.unwrap_or_else(|error| panic!("{error}")))
-            .collect()
-    }
-
-    /// Waits for the end of all scripts, and says for each connection that came how it ended.
-    pub async fn outcomes(mut self) -> Vec<Result<Transcript, ScriptError>> {
-        (&mut self.task).await.unwrap()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-#[derive(Debug)]
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// What went over the wire, in order.
-#[derive(Debug, Clone, Default)]
-pub struct Transcript {
-    /// Everything that happened.
-    pub events: Vec<Event>,
-}
-
-/// One thing that happened. Lines are without their line end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A line came in on the control connection.
-    Received(Vec<u8>),
-    /// These bytes were sent on the control connection.
-    Sent(Vec<u8>),
-    /// What one read step got from a data connection.
-    DataReceived(Vec<u8>),
-    /// So many bytes were sent on a data connection.
-    DataSent(u64),
-    /// Something else: a connection opened or closed, TLS began.
-    Note(String),
-}
-
-impl Transcript {
-    /// The lines that came in, as text.
-    pub fn received_lines(&self) -> Vec<String> {
-        let lines = self.events.iter().filter_map(|event| match event {
-            Event::Received(line) => Some(String::from_utf8_lossy(line).into_owned()),
-            _ => None,
-        });
-        lines.collect()
-    }
-
-    /// What came in on data connections, one item a read step.
-    pub fn data(&self) -> Vec<&[u8]> {
-        let data = self.events.iter().filter_map(|event| match event {
-            Event::DataReceived(bytes) => Some(bytes.as_slice()),
-            _ => None,
-        });
-        data.collect()
-    }
-}
-
-impl fmt::Display for Transcript {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for event in &self.events {
-            match event {
-                Event::Received(line) => writeln!(f, "  <- {}", line.escape_ascii())?,
-                Event::Sent(bytes) => {
-                    let shown = &bytes[..bytes.len().min(300)];
-                    let more = if shown.len() < bytes.len() {
-                        " …"
-                    } else {
-                        ""
-                    };
-                    writeln!(f, "  -> {}{more}", shown.escape_ascii())?;
-                }
-                Event::DataReceived(bytes) => writeln!(f, "  <= {} bytes of data", bytes.len())?,
-                Event::DataSent(count) => writeln!(f, "  => {count} bytes of data")?,
-                Event::Note(text) => writeln!(f, "  -- {text}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The other side left the script, or the script ran out of time.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("scripted peer: {what}; so far:\n{transcript}")]
-pub struct ScriptError {
-    /// What went wrong.
-    pub what: String,
-    /// Everything up to there.
-    pub transcript: Transcript,
 }

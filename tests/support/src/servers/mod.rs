@@ -6,11 +6,12 @@
 //! (chroot) and to become the user `daemon`, who owns the files.
 
 mod config;
+mod files;
 mod process;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use crate::ca::{Authority, Certificate};
 use crate::packages::{self, Bundle};
 use crate::skip::{Skipped, skip_loudly};
+use files::{adopt, log_of, prepare, put};
 
 /// How long a server may need until it listens.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -352,60 +354,6 @@ impl RealServer {
             ),
         }
     }
-}
-
-/// Lays out a server's folder: `root` for the user's files, `conf` for root's eyes, `empty` for vsftpd.
-fn prepare(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
-    for (name, mode) in [("root", 0o755), ("conf", 0o700), ("empty", 0o755)] {
-        fs::create_dir(dir.join(name))?;
-        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode))?;
-    }
-    own(&dir.join("root"))
-}
-
-fn own(path: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::lchown(path, Some(SYSTEM_UID), Some(SYSTEM_GID))
-}
-
-fn adopt(dir: &Path) -> std::io::Result<()> {
-    own(dir)?;
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            adopt(&entry.path())?;
-        } else {
-            own(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-fn put(root: &Path, path: &str, content: &[u8]) -> std::io::Result<()> {
-    let mut place = root.to_owned();
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    for (index, part) in parts.iter().enumerate() {
-        place.push(part);
-        if index + 1 == parts.len() {
-            fs::write(&place, content)?;
-        } else if !place.is_dir() {
-            fs::create_dir(&place)?;
-        }
-        own(&place)?;
-    }
-    Ok(())
-}
-
-/// All logs of a server, one after the other.
-fn log_of(dir: &Path) -> String {
-    let mut text = String::new();
-    for name in ["output.log", "server.log", "tls.log"] {
-        if let Ok(bytes) = fs::read(dir.join("conf").join(name)) {
-            text.push_str(&String::from_utf8_lossy(&bytes));
-        }
-    }
-    text
 }
 
 /// crypt(3) with SHA-512, by perl: it is on every Debian, and this crate has no unsafe code.
