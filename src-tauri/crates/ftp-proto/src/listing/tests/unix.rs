@@ -273,11 +273,7 @@ fn sizes_that_are_none() {
     ] {
         let entry = list(line);
         assert_eq!((entry.size, name(&entry)), (None, "n"), "{line}");
-        assert_eq!(
-            entry.owner.is_some() && entry.group.is_some(),
-            true,
-            "{line}"
-        );
+        assert!(entry.owner.is_some() && entry.group.is_some(), "{line}");
     }
     assert_eq!(
         list("brw-rw---- 1 root disk 8, 0 Jan  1 10:00 n")
