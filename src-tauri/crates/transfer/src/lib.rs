@@ -1,0 +1,41 @@
+//! The transfer queue: plan, run, retry and verify.
+//!
+//! A [`Queue`] works on items (files and folders to upload or download) with a fixed number of workers, each with a
+//! connection of its own that is kept for the next item. A folder is looked into while files already move; its
+//! children are items of their own. The decisions are made by a pure core (state, event and time in; actions out); the
+//! runtime around it opens connections and files.
+//!
+//! What holds:
+//! - A download is written under a temporary name (`.NAME.slippart`) in the folder of its target, checked against the
+//!   server's size, given the server's time, and renamed over the target as the last step. Nothing half stands under a
+//!   final name; the temporary file is removed when the download fails or is cancelled.
+//! - An upload is written straight to its target. After it the sizes are compared and the time is set, where the
+//!   server can do that. **A cancelled or failed upload can leave a truncated file on the server**: a cancelled one is
+//!   deleted if the server lets us.
+//! - Names in a server's listing are never paths: one that is not a plain file name fails as an item of its own, and
+//!   nothing is ever written outside of the folder that the download was to go to, nor through links out of it.
+//! - Lost connections and answers that are worth it are tried again after growing pauses, a bounded number of times.
+//!   When the server has too many connections, the queue uses fewer.
+#![warn(missing_docs)]
+
+mod core;
+mod disk;
+mod error;
+mod ftp;
+mod job;
+mod plan;
+mod pool;
+mod queue;
+mod remote;
+#[cfg(test)]
+mod tests;
+mod types;
+mod updates;
+
+pub use error::{Error, RemoteError, Retry};
+pub use queue::{Connector, Queue, QueueConfig};
+pub use types::{
+    Direction, ItemKind, NewTransfer, QueueUpdate, RetryPolicy, SiteKey, State, Transfer,
+    TransferId, Verified,
+};
+pub use updates::Updates;

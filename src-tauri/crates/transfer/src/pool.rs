@@ -1,0 +1,113 @@
+//! Connections that wait for their next item.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::SiteKey;
+use crate::error::RemoteError;
+use crate::remote::{Remote, Remotes};
+
+pub(crate) struct Pool {
+    remotes: Arc<dyn Remotes>,
+    sites: Mutex<HashMap<SiteKey, Connections>>,
+}
+
+#[derive(Default)]
+struct Connections {
+    idle: Vec<Arc<dyn Remote>>,
+    leased: usize,
+}
+
+/// A connection for one job. It is closed when this is dropped, unless it is given back.
+pub(crate) struct Lease<'a> {
+    pool: &'a Pool,
+    site: &'a SiteKey,
+    remote: Arc<dyn Remote>,
+    reused: bool,
+}
+
+impl Pool {
+    pub(crate) fn new(remotes: Arc<dyn Remotes>) -> Self {
+        Self {
+            remotes,
+            sites: Mutex::default(),
+        }
+    }
+
+    /// A connection to the site: one that is idle unless it has to be `fresh`, or a new one.
+    pub(crate) async fn take<'a>(
+        &'a self,
+        site: &'a SiteKey,
+        fresh: bool,
+    ) -> Result<Lease<'a>, RemoteError> {
+        if fresh {
+            // What was idle beside a connection that is lost is most likely lost as well, and counts at the server.
+            let stale = self.with(site, |c| std::mem::take(&mut c.idle));
+            drop(stale);
+        } else if let Some(remote) = self.with(site, |c| c.idle.pop()) {
+            return Ok(self.lease(site, remote, true));
+        }
+        let remote = self.remotes.connect(site).await?;
+        Ok(self.lease(site, remote, false))
+    }
+
+    /// How many connections to the site are open, used or idle.
+    pub(crate) fn open(&self, site: &SiteKey) -> usize {
+        self.with(site, |c| c.idle.len() + c.leased)
+    }
+
+    /// Takes leave of the idle connections of a site, or of all.
+    pub(crate) async fn close_idle(&self, site: Option<&SiteKey>) {
+        let remotes: Vec<Arc<dyn Remote>> = match site {
+            Some(site) => self.with(site, |c| std::mem::take(&mut c.idle)),
+            None => self
+                .lock()
+                .values_mut()
+                .flat_map(|c| std::mem::take(&mut c.idle))
+                .collect(),
+        };
+        futures_util::future::join_all(remotes.iter().map(|remote| remote.quit())).await;
+    }
+
+    fn lease<'a>(&'a self, site: &'a SiteKey, remote: Arc<dyn Remote>, reused: bool) -> Lease<'a> {
+        self.with(site, |c| c.leased += 1);
+        Lease {
+            pool: self,
+            site,
+            remote,
+            reused,
+        }
+    }
+
+    fn with<R>(&self, site: &SiteKey, change: impl FnOnce(&mut Connections) -> R) -> R {
+        change(self.lock().entry(site.clone()).or_default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SiteKey, Connections>> {
+        // The map is whole after every statement, so a panic elsewhere does not spoil it.
+        self.sites.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease<'_> {
+    pub(crate) fn remote(&self) -> &dyn Remote {
+        &*self.remote
+    }
+
+    /// It has been idle before, so it may have been lost unnoticed.
+    pub(crate) fn reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Keeps the connection for the next job.
+    pub(crate) fn give_back(self) {
+        let remote = self.remote.clone();
+        self.pool.with(self.site, |c| c.idle.push(remote));
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.pool.with(self.site, |c| c.leased -= 1);
+    }
+}
