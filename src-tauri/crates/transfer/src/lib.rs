@@ -31,6 +31,7 @@ mod remote;
 mod tests;
 mod types;
 mod updates;
+mod view;
 
 pub use error::{Error, RemoteError, Retry};
 pub use queue::{Connector, Queue, QueueConfig};

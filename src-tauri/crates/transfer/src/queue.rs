@@ -1,6 +1,6 @@
 //! The runtime around the core: tasks, clocks and connections.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{Action, Core, Item, JobId, NewItem, Outcome, Time};
+use crate::core::{Action, Core, JobId, NewItem, Outcome, Time};
 use crate::error::Error;
 use crate::job::{self, Live};
 use crate::plan::Plan;
 use crate::pool::Pool;
 use crate::remote::Remotes;
 use crate::updates::{Slot, Updates};
-use crate::{ItemKind, NewTransfer, RetryPolicy, SiteKey, State, Transfer, TransferId};
+use crate::{ItemKind, NewTransfer, RetryPolicy, SiteKey, Transfer, TransferId};
 
 /// How often progress is looked at.
 const SAMPLE_PAUSE: Duration = Duration::from_millis(100);
@@ -82,7 +82,7 @@ pub(crate) struct Shared {
 }
 
 pub(crate) struct QueueState {
-    core: Core<Plan>,
+    pub(crate) core: Core<Plan>,
     jobs: HashMap<JobId, Live>,
     slots: Vec<Weak<Slot>>,
     last_sample: Time,
@@ -359,56 +359,5 @@ fn earliest(a: Option<Time>, b: Time) -> Option<Time> {
 impl QueueState {
     pub(crate) fn add_slot(&mut self, slot: &Arc<Slot>) {
         self.slots.push(Arc::downgrade(slot));
-    }
-
-    pub(crate) fn views(&self) -> Vec<Transfer> {
-        self.core
-            .items()
-            .iter()
-            .map(|(&id, item)| self.view_of(id, item))
-            .collect()
-    }
-
-    pub(crate) fn views_of(&self, ids: &BTreeSet<TransferId>) -> Vec<Transfer> {
-        ids.iter().filter_map(|&id| self.view(id)).collect()
-    }
-
-    fn view(&self, id: TransferId) -> Option<Transfer> {
-        let item = self.core.items().get(&id)?;
-        Some(self.view_of(id, item))
-    }
-
-    fn view_of(&self, id: TransferId, item: &Item<Plan>) -> Transfer {
-        let plan = &item.work;
-        let total = item.sum.total_if_known();
-        let bytes_per_second = match item.state {
-            State::Running => self.core.rate(id),
-            _ => None,
-        };
-        let seconds_left = match (total, bytes_per_second) {
-            (Some(total), Some(rate)) if rate > 0.0 => {
-                Some(total.saturating_sub(item.sum.bytes) as f64 / rate)
-            }
-            _ => None,
-        };
-        Transfer {
-            id,
-            batch: item.batch,
-            site: item.site.clone(),
-            direction: plan.direction,
-            kind: plan.kind,
-            name: plan.name(),
-            local: plan.local(),
-            remote: plan.remote.clone(),
-            state: item.state,
-            bytes: item.sum.bytes,
-            total,
-            bytes_per_second,
-            seconds_left,
-            attempts: item.attempts,
-            error: item.error.clone(),
-            verified: item.verified,
-            seconds: item.seconds,
-        }
     }
 }

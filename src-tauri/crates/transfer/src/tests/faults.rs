@@ -1,0 +1,210 @@
+//! What goes wrong: connections, servers, disks, and people who change their minds.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn lost_connections_are_tried_again_and_nothing_half_is_left() {
+    let b = bench(1);
+    b.fake.file("/f", b"0123456789", 1);
+    b.write("f", b"old");
+    b.fake.lock().breaks = 2;
+    let id = b.add(Download, File, "f", "/f");
+    let before = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // It waits for its second try: the old file stands, nothing else.
+    assert_eq!((b.get(id).state, b.get(id).attempts), (State::Waiting, 1));
+    assert!(b.get(id).error.is_some());
+    assert_eq!(
+        (b.tree(), b.read("f")),
+        (vec!["f".to_owned()], b"old".to_vec())
+    );
+    let item = b.finished(id).await;
+    assert_eq!(
+        (item.state, item.attempts, item.bytes),
+        (State::Done, 3, 10)
+    );
+    assert!(item.error.is_none());
+    assert_eq!(b.read("f"), b"0123456789");
+    assert!(
+        before.elapsed() >= Duration::from_secs(3),
+        "pauses of 1 and 2 seconds"
+    );
+    b.write("up", b"0123456789");
+    b.fake.lock().breaks = 1;
+    let id = b.add(Upload, File, "up", "/up");
+    assert_eq!(b.finished(id).await.attempts, 2);
+    assert_eq!(b.fake.content("/up").unwrap(), b"0123456789");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_not_tried_again() {
+    let b = bench(2);
+    let down = b.add(Download, File, "f", "/missing");
+    let folder = b.add(Download, Folder, "d", "/missing");
+    let up = b.add(Upload, File, "missing", "/f");
+    for id in [down, folder, up] {
+        let item = b.finished(id).await;
+        assert_eq!((item.state, item.attempts), (State::Failed, 1), "{item:?}");
+    }
+    assert_eq!(b.tree(), ["d/"]);
+    b.fake.file("/missing", b"now it is there", 1);
+    b.queue.retry(&[down]);
+    assert_eq!(b.finished(down).await.state, State::Done);
+    assert_eq!(b.read("f"), b"now it is there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_says_so() {
+    let b = bench(1);
+    b.fake.file("/f", b"content", 1);
+    b.fake.lock().disk_full = true;
+    let id = b.add(Download, File, "f", "/f");
+    let item = b.finished(id).await;
+    assert_eq!((item.state, item.attempts), (State::Failed, 1));
+    let text = item.error.unwrap().to_string();
+    assert!(
+        text.contains("disk is full") && text.contains("/f"),
+        "{text}"
+    );
+    assert!(b.tree().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_file_never_gets_its_final_name() {
+    let b = bench(1);
+    b.fake.file("/f", b"0123456789", 1);
+    b.fake.lock().truncates = true;
+    let id = b.add(Download, File, "f", "/f");
+    let item = b.finished(id).await;
+    assert_eq!((item.state, item.attempts), (State::Failed, 5));
+    assert!(matches!(
+        item.error,
+        Some(Error::SizeDiffers {
+            expected: 10,
+            received: 5
+        })
+    ));
+    assert!(b.tree().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_listing_is_not_the_last_word() {
+    let b = bench(1);
+    b.fake.file("/f", b"0123456789", 1);
+    let mut new = b.new_transfer(Download, File, "f", "/f");
+    new.size = Some(3);
+    let id = b.queue.enqueue(vec![new.clone()])[0];
+    let item = b.finished(id).await;
+    assert_eq!(
+        (item.state, item.verified),
+        (State::Done, Some(Verified::Size))
+    );
+    // Without SIZE it is the server's word alone.
+    b.fake.lock().has_size = false;
+    let id = b.queue.enqueue(vec![new])[0];
+    let item = b.finished(id).await;
+    assert_eq!(
+        (item.state, item.verified, item.total),
+        (State::Done, None, Some(10))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_downloads_leave_nothing() {
+    let b = bench(2);
+    b.write("out/a", b"old");
+    b.fake.file("/pub/a", b"0123456789", 1);
+    b.fake.file("/pub/b", b"0123456789", 1);
+    b.fake.file("/pub/c", b"0123456789", 1);
+    b.fake.hold.send_replace(true);
+    let id = b.add(Download, Folder, "out", "/pub");
+    b.moving(2).await;
+    assert_eq!(
+        b.tree(),
+        ["out/", "out/.a.slippart", "out/.b.slippart", "out/a"]
+    );
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let item = b.get(id);
+    assert_eq!(
+        (item.state, item.bytes, item.total),
+        (State::Running, 10, Some(30))
+    );
+    b.queue.cancel(&[id]);
+    assert!(b.queue.list().iter().all(|i| i.state == State::Cancelled));
+    b.queue.wait_idle().await;
+    assert_eq!(
+        (b.tree(), b.read("out/a")),
+        (vec!["out/".into(), "out/a".into()], b"old".to_vec())
+    );
+    // And again, to the end.
+    b.fake.hold.send_replace(false);
+    b.queue.retry(&[id]);
+    assert_eq!(b.finished(id).await.state, State::Done);
+    assert_eq!(b.read("out/a"), b"0123456789");
+    b.queue.clear_finished();
+    assert!(b.queue.list().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_upload_is_deleted_only_if_it_has_begun() {
+    let b = bench(1);
+    b.write("f", b"0123456789");
+    b.fake.file("/begun", b"old", 1);
+    b.fake.file("/waiting", b"old", 1);
+    b.fake.hold.send_replace(true);
+    let begun = b.add(Upload, File, "f", "/begun");
+    let waiting = b.add(Upload, File, "f", "/waiting");
+    b.moving(1).await;
+    b.queue.cancel(&[begun, waiting]);
+    b.queue.wait_idle().await;
+    assert_eq!(b.fake.content("/begun"), None);
+    assert_eq!(b.fake.content("/waiting").unwrap(), b"old");
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_kept_replaced_when_lost_and_closed_when_idle() {
+    let b = bench(1);
+    for name in ["/1", "/2", "/3"] {
+        b.fake.file(name, b"x", 1);
+    }
+    for name in ["1", "2"] {
+        let id = b.add(Download, File, name, &format!("/{name}"));
+        assert_eq!(b.finished(id).await.state, State::Done);
+    }
+    assert_eq!(b.fake.lock().connected, 1, "one connection serves all");
+    b.fake.lock().lost_before = 1;
+    let id = b.add(Download, File, "3", "/3");
+    let item = b.finished(id).await;
+    assert_eq!(
+        (item.state, item.attempts),
+        (State::Done, 1),
+        "a stale connection is no failure"
+    );
+    assert_eq!(b.fake.lock().connected, 2);
+    assert_eq!(b.fake.lock().open, 1);
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(b.fake.lock().open, 0, "closed after half a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_with_few_connections_is_served_with_few() {
+    let b = bench(6);
+    b.fake.lock().limit = 2;
+    b.fake.hold.send_replace(true);
+    let ids: Vec<_> = (0..20)
+        .map(|i| {
+            b.fake.file(&format!("/{i}"), b"0123456789", 1);
+            b.add(Download, File, &i.to_string(), &format!("/{i}"))
+        })
+        .collect();
+    b.moving(2).await;
+    b.fake.hold.send_replace(false);
+    b.queue.wait_idle().await;
+    for id in ids {
+        let item = b.get(id);
+        assert_eq!((item.state, item.attempts), (State::Done, 1), "{item:?}");
+    }
+    assert_eq!(b.fake.lock().connected, 2);
+}
