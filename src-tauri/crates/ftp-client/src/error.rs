@@ -236,7 +236,7 @@ fn refusal(doing: &str, reply: &Reply) -> ErrorKind {
                 | "MLST"
                 | "MLSD"
                 | "LIST"
-        ) && !says(&["not empty", "exist", "busy"])
+        ) && !says(&["not empty", "busy"])
             || code == 550
                 && says(&["no such", "not found", "does not exist", "doesn't exist"]) =>
         {

@@ -65,7 +65,7 @@ impl Driver {
 
     async fn try_open(&mut self, command: &Command, offset: u64) -> Result<Opened, Error> {
         let doing = command.redacted();
-        if self.astray && super::depends_on_cwd(command) {
+        if self.astray.is_some() && super::depends_on_cwd(command) {
             self.go_home().await?;
         }
         self.set_type(b'I').await?;

@@ -72,8 +72,8 @@ pub(crate) struct Driver {
     type_now: Option<u8>,
     /// The folder that the owner is in, where it is known.
     pub(crate) cwd: Option<RemotePath>,
-    /// True where the server is somewhere else for the moment, because of a listing.
-    astray: bool,
+    /// Where the server is for the moment, because of a listing, if that is not `cwd`.
+    astray: Option<RemotePath>,
     /// MLSD was refused as unknown.
     no_mlsd: bool,
     /// REST was sent and not used up.
@@ -118,6 +118,9 @@ impl Driver {
     pub(crate) async fn command(&mut self, command: Command) -> Result<Reply, Error> {
         let reply = self.ask(&command).await?;
         if reply.code.is_completion() {
+            if let Command::Rmd(gone) = &command {
+                self.leave(gone).await?;
+            }
             Ok(reply)
         } else {
             Err(Error::refused(command.redacted(), reply))
@@ -126,13 +129,36 @@ impl Driver {
 
     /// A command, and its reply whatever it is.
     pub(crate) async fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
-        if self.astray && depends_on_cwd(command) {
+        if self.astray.is_some() && depends_on_cwd(command) {
             self.go_home().await?;
         }
         if self.rest_pending && !matches!(command, Command::Rest(_)) {
             self.clear_rest().await?;
         }
         self.control.exchange(command).await
+    }
+
+    /// A folder is gone: Pure-FTPd ends the session at the next listing of one that still stands in it.
+    async fn leave(&mut self, gone: &RemotePath) -> Result<(), Error> {
+        let gone = gone.normalized();
+        let inside = |place: &Option<RemotePath>| {
+            place.as_ref().is_some_and(|place| {
+                let place = place.normalized();
+                let mut parts = place.components();
+                place.is_absolute() == gone.is_absolute()
+                    && gone.components().all(|part| parts.next() == Some(part))
+            })
+        };
+        if self.astray.is_some() && inside(&self.astray) && !inside(&self.cwd) {
+            return self.go_home().await;
+        }
+        if inside(&self.cwd)
+            && let Some(parent) = gone.parent()
+        {
+            self.cwd = None;
+            Box::pin(self.cwd(Command::Cwd(parent))).await?;
+        }
+        Ok(())
     }
 
     async fn go_home(&mut self) -> Result<(), Error> {
@@ -144,7 +170,7 @@ impl Driver {
         if !reply.code.is_completion() {
             return Err(Error::refused(command.redacted(), reply));
         }
-        self.astray = false;
+        self.astray = None;
         Ok(())
     }
 
@@ -169,7 +195,7 @@ impl Driver {
     pub(crate) async fn cwd(&mut self, command: Command) -> Result<(), Error> {
         // CDUP starts where the owner is, not where a listing went.
         self.command(command.clone()).await?;
-        self.astray = false;
+        self.astray = None;
         self.cwd = match (self.pwd().await, command) {
             (Ok(path), _) => Some(path),
             (Err(error), _) if error.is_fatal() => return Err(error),
@@ -203,13 +229,13 @@ impl Driver {
 
     /// Goes to a folder to list it, without the owner noticing.
     pub(crate) async fn visit(&mut self, path: RemotePath) -> Result<(), Error> {
-        self.command(Command::Cwd(path)).await?;
-        self.astray = true;
+        self.command(Command::Cwd(path.clone())).await?;
+        self.astray = Some(path);
         Ok(())
     }
 
     pub(crate) async fn return_home(&mut self) -> Result<(), Error> {
-        if self.astray {
+        if self.astray.is_some() {
             self.go_home().await?;
         }
         Ok(())

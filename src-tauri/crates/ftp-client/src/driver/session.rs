@@ -134,7 +134,7 @@ impl Driver {
             features: Features::default(),
             type_now: None,
             cwd: None,
-            astray: false,
+            astray: None,
             no_mlsd: false,
             rest_pending: false,
             running: None,

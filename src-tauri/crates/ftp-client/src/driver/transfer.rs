@@ -6,8 +6,9 @@ use tokio::sync::oneshot;
 use super::Driver;
 use crate::{Error, ErrorKind, LogKind};
 
-/// How long a server may take to notice that we closed a data connection, before it is told by ABOR.
-const NOTICE: Duration = Duration::from_secs(3);
+/// How long a server may take to notice that we closed a data connection, before it is told by ABOR. Pure-FTPd
+/// notices and says nothing.
+const NOTICE: Duration = Duration::from_millis(700);
 
 /// The owner's word that a transfer is over.
 pub(crate) struct Finish {

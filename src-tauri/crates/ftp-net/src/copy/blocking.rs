@@ -7,14 +7,14 @@ use std::{
 
 use rustls::Connection;
 
-use super::{CHUNK, Copied, GOODBYE, Progress};
-use crate::{NetError, Stream, Waited, stream::Wire as AsyncWire};
+use super::{CHUNK, Copied, GOODBYE, Progress, waiter::Waiter};
+use crate::{NetError, Stream, stream::Wire as AsyncWire};
 
-/// A connection in blocking mode, for one thread.
+/// A connection in the hands of one thread.
 pub(super) struct Wire {
     tcp: TcpStream,
     tls: Option<Tls>,
-    idle: Duration,
+    waiter: Waiter,
 }
 
 struct Tls {
@@ -25,7 +25,7 @@ struct Tls {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, idle: Duration) -> Result<Self, NetError> {
+    pub(super) fn new(stream: Stream, waiter: Waiter) -> Result<Self, NetError> {
         let (tcp, tls) = match stream {
             Stream::Plain(tcp) => (tcp, None),
             Stream::Client(tls) => {
@@ -37,33 +37,30 @@ impl Wire {
                 split(wire, connection.into())
             }
         };
-        let tcp = tcp.into_std()?;
-        tcp.set_nonblocking(false)?;
-        tcp.set_read_timeout(Some(idle))?;
-        tcp.set_write_timeout(Some(idle))?;
-        Ok(Self { tcp, tls, idle })
+        Ok(Self {
+            tcp: tcp.into_std()?,
+            tls,
+            waiter,
+        })
     }
 
-    /// A second handle on the socket, for shutting it down from elsewhere.
-    pub(super) fn handle(&self) -> io::Result<TcpStream> {
-        self.tcp.try_clone()
+    /// Makes the close a reset: a peer must not take the end of a failed transfer for the end of the file.
+    pub(super) fn reset_on_drop(&self) {
+        let _ = rustix::net::sockopt::set_socket_linger(&self.tcp, Some(Duration::ZERO));
     }
 
     pub(super) fn receive(&mut self, file: &File, progress: &Progress) -> Result<Copied, NetError> {
-        let copied = match &mut self.tls {
-            None => receive_plain(&mut self.tcp, file, progress, self.idle)?,
-            Some(tls) => tls.receive(&mut self.tcp, file, progress, self.idle)?,
+        let Self { tcp, tls, waiter } = self;
+        let copied = match tls {
+            None => receive_plain(tcp, file, progress, waiter)?,
+            Some(tls) => tls.receive(tcp, file, progress, waiter)?,
         };
-        if let Some(tls) = &mut self.tls {
+        if let Some(tls) = tls {
             tls.connection.send_close_notify();
             // The peer has sent everything and may be gone already.
-            while tls.connection.wants_write() {
-                if tls.connection.write_tls(&mut self.tcp).is_err() {
-                    break;
-                }
-            }
+            let _ = tls.flush(tcp, waiter);
         }
-        let _ = self.tcp.shutdown(Shutdown::Write);
+        let _ = tcp.shutdown(Shutdown::Write);
         Ok(copied)
     }
 
@@ -72,6 +69,7 @@ impl Wire {
         mut file: &File,
         progress: &Progress,
     ) -> Result<Copied, NetError> {
+        let Self { tcp, tls, waiter } = self;
         let mut buffer = vec![0; CHUNK];
         let mut bytes = 0;
         loop {
@@ -79,56 +77,51 @@ impl Wire {
             if read == 0 {
                 break;
             }
-            match &mut self.tls {
-                None => self.tcp.write_all(&buffer[..read]),
-                Some(tls) => tls.send(&mut self.tcp, &buffer[..read]),
+            match tls {
+                None => {
+                    let mut rest = &buffer[..read];
+                    while !rest.is_empty() {
+                        let sent = waiter.write(tcp, || (&*tcp).write(rest))?;
+                        rest = &rest[sent..];
+                    }
+                }
+                Some(tls) => tls.send(tcp, &buffer[..read], waiter)?,
             }
-            .map_err(|error| wire_error(error, self.idle))?;
             bytes += read as u64;
             progress.add(read as u64);
         }
-        let clean = self
-            .goodbye()
-            .map_err(|error| wire_error(error, self.idle))?;
+        let clean = goodbye(tcp, tls.as_mut(), waiter)?;
         Ok(Copied { bytes, clean })
     }
+}
 
-    /// After the last byte out: close_notify and FIN, then everything that the peer still sends, for at
-    /// most [`GOODBYE`]. Session tickets come this way.
-    fn goodbye(&mut self) -> io::Result<bool> {
-        if let Some(tls) = &mut self.tls {
-            tls.connection.send_close_notify();
-            tls.flush(&mut self.tcp)?;
-        }
-        self.tcp.shutdown(Shutdown::Write)?;
-        let end = Instant::now() + GOODBYE;
-        let mut clean = self.tls.is_none();
-        let mut scratch = vec![0; 16 * 1024];
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(clean);
-            }
-            self.tcp.set_read_timeout(Some(left))?;
-            let Ok(read @ 1..) = self.tcp.read(&mut scratch) else {
+/// After the last byte out: close_notify and FIN, then everything that the peer still sends, for at most
+/// [`GOODBYE`]. Session tickets come this way.
+fn goodbye(tcp: &TcpStream, mut tls: Option<&mut Tls>, waiter: &Waiter) -> Result<bool, NetError> {
+    if let Some(tls) = &mut tls {
+        tls.connection.send_close_notify();
+        tls.flush(tcp, waiter)?;
+    }
+    tcp.shutdown(Shutdown::Write)?;
+    let end = Instant::now() + GOODBYE;
+    let mut clean = tls.is_none();
+    let mut scratch = vec![0; 16 * 1024];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let read = match waiter.read_within(tcp, left, || (&*tcp).read(&mut scratch)) {
+            Ok(read @ 1..) => read,
+            Err(NetError::Cancelled) => return Err(NetError::Cancelled),
+            Ok(0) | Err(_) => return Ok(clean),
+        };
+        let Some(tls) = &mut tls else { continue };
+        let mut rest = &scratch[..read];
+        while !rest.is_empty() && matches!(tls.connection.read_tls(&mut rest), Ok(1..)) {
+            let Ok(state) = tls.connection.process_new_packets() else {
                 return Ok(clean);
             };
-            if let Some(tls) = &mut self.tls {
-                let mut rest = &scratch[..read];
-                while !rest.is_empty() {
-                    if !matches!(tls.connection.read_tls(&mut rest), Ok(1..)) {
-                        break;
-                    }
-                    match tls.connection.process_new_packets() {
-                        Ok(state) => {
-                            clean |= state.peer_has_closed();
-                            let waste = state.plaintext_bytes_to_read() as u64;
-                            io::copy(&mut tls.connection.reader().take(waste), &mut io::sink())?;
-                        }
-                        Err(_) => return Ok(clean),
-                    }
-                }
-            }
+            clean |= state.peer_has_closed();
+            let waste = state.plaintext_bytes_to_read() as u64;
+            io::copy(&mut tls.connection.reader().take(waste), &mut io::sink())?;
         }
     }
 }
@@ -146,19 +139,19 @@ fn split(wire: AsyncWire, mut connection: Connection) -> (tokio::net::TcpStream,
 }
 
 fn receive_plain(
-    tcp: &mut TcpStream,
+    tcp: &TcpStream,
     mut file: &File,
     progress: &Progress,
-    idle: Duration,
+    waiter: &Waiter,
 ) -> Result<Copied, NetError> {
     #[cfg(target_os = "linux")]
-    if let Some(outcome) = super::splice::receive(tcp, file, progress, idle) {
+    if let Some(outcome) = super::splice::receive(tcp, file, progress, waiter) {
         return outcome;
     }
     let mut buffer = vec![0; CHUNK];
     let mut bytes = 0;
     loop {
-        let read = retry(|| tcp.read(&mut buffer)).map_err(|error| wire_error(error, idle))?;
+        let read = waiter.read(tcp, || (&*tcp).read(&mut buffer))?;
         if read == 0 {
             return Ok(Copied { bytes, clean: true });
         }
@@ -171,10 +164,10 @@ fn receive_plain(
 impl Tls {
     fn receive(
         &mut self,
-        tcp: &mut TcpStream,
+        tcp: &TcpStream,
         mut file: &File,
         progress: &Progress,
-        idle: Duration,
+        waiter: &Waiter,
     ) -> Result<Copied, NetError> {
         let mut plain = vec![0; CHUNK];
         let mut filled = 0;
@@ -185,7 +178,7 @@ impl Tls {
             progress.add(data.len() as u64);
             Ok::<(), NetError>(())
         };
-        let clean = loop {
+        let clean = 'copy: loop {
             // What is already decrypted goes first: rustls takes no more while it holds much.
             loop {
                 if filled == plain.len() {
@@ -193,20 +186,16 @@ impl Tls {
                     filled = 0;
                 }
                 match self.connection.reader().read(&mut plain[filled..]) {
-                    Ok(0) => {
-                        put(&plain[..filled])?;
-                        return Ok(Copied { bytes, clean: true });
-                    }
+                    Ok(0) => break 'copy true,
                     Ok(read) => filled += read,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(error) => return Err(wire_error(error, idle)),
+                    Err(error) => return Err(NetError::Io(error)),
                 }
             }
             if self.taken == self.ahead.len() {
                 self.ahead.resize(CHUNK, 0);
                 self.taken = CHUNK;
-                let read =
-                    retry(|| tcp.read(&mut self.ahead)).map_err(|error| wire_error(error, idle))?;
+                let read = waiter.read(tcp, || (&*tcp).read(&mut self.ahead))?;
                 self.ahead.truncate(read);
                 self.taken = 0;
                 if read == 0 {
@@ -215,9 +204,7 @@ impl Tls {
             }
             let mut rest = &self.ahead[self.taken..];
             let before = rest.len();
-            self.connection
-                .read_tls(&mut rest)
-                .map_err(|error| wire_error(error, idle))?;
+            self.connection.read_tls(&mut rest)?;
             self.taken += before - rest.len();
             self.connection
                 .process_new_packets()
@@ -227,39 +214,19 @@ impl Tls {
         Ok(Copied { bytes, clean })
     }
 
-    fn send(&mut self, tcp: &mut TcpStream, mut data: &[u8]) -> io::Result<()> {
+    fn send(&mut self, tcp: &TcpStream, mut data: &[u8], waiter: &Waiter) -> Result<(), NetError> {
         while !data.is_empty() {
             let taken = self.connection.writer().write(data)?;
             data = &data[taken..];
-            self.flush(tcp)?;
+            self.flush(tcp, waiter)?;
         }
         Ok(())
     }
 
-    fn flush(&mut self, tcp: &mut TcpStream) -> io::Result<()> {
+    fn flush(&mut self, tcp: &TcpStream, waiter: &Waiter) -> Result<(), NetError> {
         while self.connection.wants_write() {
-            retry(|| self.connection.write_tls(tcp))?;
+            waiter.write(tcp, || self.connection.write_tls(&mut &*tcp))?;
         }
         Ok(())
-    }
-}
-
-pub(super) fn retry<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match attempt() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
-    }
-}
-
-/// A socket's own time limit shows as one of two errors, by platform.
-pub(super) fn wire_error(error: io::Error, idle: Duration) -> NetError {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => NetError::Timeout {
-            what: Waited::Data,
-            limit: idle,
-        },
-        _ => NetError::Io(error),
     }
 }

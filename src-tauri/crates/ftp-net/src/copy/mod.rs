@@ -7,13 +7,13 @@
 mod blocking;
 #[cfg(target_os = "linux")]
 mod splice;
+mod waiter;
 
 use std::{
     fs::File,
-    net::Shutdown,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -56,7 +56,7 @@ pub struct Copied {
 /// Copies everything that `stream` brings into `file`, from the file's present position on, and closes the
 /// connection in good order. `idle` is the longest wait for the next byte.
 ///
-/// Dropping the future ends the transfer: the connection is shut down at once, the thread ends.
+/// Dropping the future ends the transfer: the connection is reset at once, and the thread ends.
 ///
 /// # Errors
 /// [`NetError::Io`] or [`NetError::Tls`] of the connection, [`NetError::Timeout`], [`NetError::Local`] of the file.
@@ -90,33 +90,20 @@ async fn run(
     idle: Duration,
     copy: impl FnOnce(&mut blocking::Wire) -> Result<Copied, NetError> + Send + 'static,
 ) -> Result<Copied, NetError> {
-    let mut wire = blocking::Wire::new(stream, idle)?;
-    let cancelled = Arc::new(AtomicBool::new(false));
-    let mut guard = CancelOnDrop {
-        tcp: Some(wire.handle()?),
-        cancelled: cancelled.clone(),
-    };
-    let outcome = tokio::task::spawn_blocking(move || copy(&mut wire)).await;
-    guard.tcp = None;
+    let (watch, cancel) = waiter::pair(idle)?;
+    let mut wire = blocking::Wire::new(stream, watch)?;
+    let outcome = tokio::task::spawn_blocking(move || {
+        let outcome = copy(&mut wire);
+        if outcome.is_err() {
+            wire.reset_on_drop();
+        }
+        outcome
+    })
+    .await;
+    drop(cancel);
     match outcome {
-        Ok(_) if cancelled.load(Ordering::Relaxed) => Err(NetError::Cancelled),
         Ok(outcome) => outcome,
         Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
         Err(_) => Err(NetError::Cancelled),
-    }
-}
-
-/// Shuts the socket down under a thread that is blocked in it.
-struct CancelOnDrop {
-    tcp: Option<std::net::TcpStream>,
-    cancelled: Arc<AtomicBool>,
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        if let Some(tcp) = &self.tcp {
-            self.cancelled.store(true, Ordering::Relaxed);
-            let _ = tcp.shutdown(Shutdown::Both);
-        }
     }
 }

@@ -1,35 +1,37 @@
-use std::{fs::File, io, net::TcpStream, time::Duration};
+use std::{fs::File, io, net::TcpStream};
 
 use rustix::pipe::{self, SpliceFlags};
 
-use super::{
-    Copied, Progress,
-    blocking::{retry, wire_error},
-};
+use super::{Copied, Progress, waiter::Waiter};
 use crate::NetError;
 
 /// The pipe between socket and file. The kernel's default is 64 KiB, and each half-turn costs a call.
 const PIPE: usize = 1024 * 1024;
 
-/// Moves what the socket brings to the file inside the kernel. `None` where this file or this system can't:
-/// then nothing has been read, and the plain loop does it.
+/// Moves what the socket brings to the file inside the kernel. `None` where this system can't: then
+/// nothing has been read, and the plain loop does it.
 pub(super) fn receive(
     tcp: &TcpStream,
     file: &File,
     progress: &Progress,
-    idle: Duration,
+    waiter: &Waiter,
 ) -> Option<Result<Copied, NetError>> {
     let (out, inlet) = pipe::pipe_with(pipe::PipeFlags::CLOEXEC).ok()?;
     // Less is only slower.
     let _ = pipe::fcntl_setpipe_size(&inlet, PIPE);
+    let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
     let mut bytes = 0;
     loop {
-        let read = match retry(|| {
-            pipe::splice(tcp, None, &inlet, None, PIPE, SpliceFlags::MOVE).map_err(io::Error::from)
+        let read = match waiter.read(tcp, || {
+            pipe::splice(tcp, None, &inlet, None, PIPE, flags).map_err(io::Error::from)
         }) {
             Ok(read) => read,
-            Err(error) if bytes == 0 && error.kind() == io::ErrorKind::InvalidInput => return None,
-            Err(error) => return Some(Err(wire_error(error, idle))),
+            Err(NetError::Io(error))
+                if bytes == 0 && error.kind() == io::ErrorKind::InvalidInput =>
+            {
+                return None;
+            }
+            Err(error) => return Some(Err(error)),
         };
         if read == 0 {
             return Some(Ok(Copied { bytes, clean: true }));
@@ -46,23 +48,25 @@ pub(super) fn receive(
 /// (one opened for appending does, and some file systems).
 fn empty(out: &impl std::os::fd::AsFd, mut file: &File, mut left: usize) -> io::Result<()> {
     while left > 0 {
-        match retry(|| {
-            pipe::splice(out, None, file, None, left, SpliceFlags::MOVE).map_err(io::Error::from)
-        }) {
+        match pipe::splice(out, None, file, None, left, SpliceFlags::MOVE) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(moved) => left -= moved,
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::INVAL) => {
                 let mut buffer = vec![0; left];
                 let mut filled = 0;
                 while filled < left {
-                    filled += retry(|| {
-                        rustix::io::read(out, &mut buffer[filled..]).map_err(io::Error::from)
-                    })?;
+                    match rustix::io::read(out, &mut buffer[filled..]) {
+                        Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        Ok(read) => filled += read,
+                        Err(rustix::io::Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 io::Write::write_all(&mut file, &buffer)?;
                 left = 0;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
