@@ -13,14 +13,20 @@ mod dto;
 mod error;
 mod practice;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use tauri::{Manager, WindowEvent};
 use tauri_plugin_window_state::StateFlags;
+use tauri_specta::Event as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::state::{Shell, Vault, queue};
+use crate::{
+    dto::FolderChanged,
+    state::{Shell, Vault, queue},
+};
 
 /// The one window, as tauri.conf.json names it.
 const WINDOW: &str = "main";
@@ -58,7 +64,13 @@ pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
             // The queue has tasks of its own from the start, and they want to know the runtime.
             let runtime = tauri::async_runtime::handle();
             let _entered = runtime.inner().enter();
-            let shell = Arc::new(Shell::new(app.handle().clone(), vault, practice));
+            let window = app.handle().clone();
+            let teller = move |change: FolderChanged| {
+                if let Err(error) = change.emit(&window) {
+                    tracing::debug!(%error, "the window was not told of a change");
+                }
+            };
+            let shell = Arc::new(Shell::new(Box::new(teller), vault, practice));
             let log = Arc::clone(&shell.log);
             tauri::async_runtime::spawn(async move { log.run().await });
             tauri::async_runtime::spawn(queue::follow(Arc::clone(&shell)));

@@ -31,14 +31,23 @@ pub(crate) async fn open_folder(
     target: FolderTarget,
     channel: Channel<ListingEvent>,
 ) -> Result<Listing> {
+    open(&shell, source, target, channel).await
+}
+
+pub(crate) async fn open(
+    shell: &Arc<Shell>,
+    source: PaneSource,
+    target: FolderTarget,
+    channel: Channel<ListingEvent>,
+) -> Result<Listing> {
     let started = Instant::now();
-    let folder = find(&shell, source, target).await?;
+    let folder = find(shell, source, target).await?;
     let listing = shell.listings.open(folder);
     let result = match &listing.folder {
-        Folder::Local(_) => open_local(&shell, &listing, channel, started).await,
+        Folder::Local(_) => open_local(shell, &listing, channel, started).await,
         Folder::Remote { session, path } => {
             let session = shell.sessions.get(*session)?;
-            open_remote(&shell, &session, path, &listing, channel, started).await
+            open_remote(shell, &session, path, &listing, channel, started).await
         }
     };
     if result.is_err() {
@@ -59,6 +68,10 @@ pub(crate) async fn close_listing(shell: Shared<'_>, listing: u32) -> Result<()>
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn create_folder(shell: Shared<'_>, listing: u32, name: String) -> Result<()> {
+    create(&shell, listing, name).await
+}
+
+pub(crate) async fn create(shell: &Arc<Shell>, listing: u32, name: String) -> Result<()> {
     let listing = shell.listings.get(listing)?;
     match &listing.folder {
         Folder::Local(path) => {
@@ -89,6 +102,10 @@ pub(crate) async fn rename_entry(
     row: u32,
     name: String,
 ) -> Result<()> {
+    rename(&shell, listing, row, name).await
+}
+
+pub(crate) async fn rename(shell: &Arc<Shell>, listing: u32, row: u32, name: String) -> Result<()> {
     let listing = shell.listings.get(listing)?;
     let entry = listing.entry(row)?;
     match (&listing.folder, &entry.name) {
@@ -123,6 +140,14 @@ pub(crate) async fn delete_entries(
     listing: u32,
     rows: Vec<u32>,
 ) -> Result<DeleteReport> {
+    delete_all(&shell, listing, rows).await
+}
+
+pub(crate) async fn delete_all(
+    shell: &Arc<Shell>,
+    listing: u32,
+    rows: Vec<u32>,
+) -> Result<DeleteReport> {
     let listing = shell.listings.get(listing)?;
     let mut report = DeleteReport {
         deleted: 0,
@@ -130,7 +155,7 @@ pub(crate) async fn delete_entries(
     };
     for row in rows {
         let entry = listing.entry(row)?;
-        match delete(&shell, &listing.folder, &entry).await {
+        match delete(shell, &listing.folder, &entry).await {
             Ok(()) => report.deleted += 1,
             Err(error) => report.failed.push(DeleteFailure {
                 name: entry.name_for_people(),

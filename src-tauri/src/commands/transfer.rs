@@ -27,6 +27,15 @@ pub(crate) async fn send_entries(
     rows: Vec<u32>,
     to: u32,
 ) -> Result<Vec<TransferId>> {
+    send(&shell, listing, rows, to).await
+}
+
+pub(crate) async fn send(
+    shell: &Arc<Shell>,
+    listing: u32,
+    rows: Vec<u32>,
+    to: u32,
+) -> Result<Vec<TransferId>> {
     let from = shell.listings.get(listing)?;
     let to = shell.listings.get(to)?;
     let entries = rows
@@ -39,10 +48,10 @@ pub(crate) async fn send_entries(
                 EntryName::Local(name) => Some(folder.join(name)),
                 _ => None,
             });
-            upload(&shell, sources.collect(), *session, path.clone()).await
+            upload(shell, sources.collect(), *session, path.clone()).await
         }
         (Folder::Remote { session, path }, Folder::Local(folder)) => {
-            download(&shell, *session, path, &entries, folder.clone())
+            download(shell, *session, path, &entries, folder.clone())
         }
         (Folder::Local(_), Folder::Local(_)) => Err(within_this_computer()),
         (Folder::Remote { .. }, Folder::Remote { .. }) => Err(AppError::unsupported(
@@ -55,12 +64,16 @@ pub(crate) async fn send_entries(
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn accept_drop(shell: Shared<'_>, drop: u32, to: u32) -> Result<Vec<TransferId>> {
+    accept(&shell, drop, to).await
+}
+
+pub(crate) async fn accept(shell: &Arc<Shell>, drop: u32, to: u32) -> Result<Vec<TransferId>> {
     let to = shell.listings.get(to)?;
     let Folder::Remote { session, path } = &to.folder else {
         return Err(within_this_computer());
     };
     let paths = shell.drops.take(drop).ok_or_else(AppError::no_place)?;
-    upload(&shell, paths, *session, path.clone()).await
+    upload(shell, paths, *session, path.clone()).await
 }
 
 /// Sends the queue as it is, and from then on what changes, at most ten times a second.

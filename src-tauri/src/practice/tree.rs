@@ -56,6 +56,18 @@ const FILES: &[Planted] = &[
     ),
 ];
 
+/// The folders, and how many hours ago each was last changed.
+const FOLDERS: &[(&str, i32)] = &[
+    ("/www/css", 31),
+    ("/www/js", 200),
+    ("/www/img", 12),
+    ("/www", 30),
+    ("/docs/drafts", 55),
+    ("/docs", 2),
+    ("/logbook", 1000),
+    ("/upload here", 9000),
+];
+
 /// Plants the tree; its times count back from `now`.
 ///
 /// # Errors
@@ -72,6 +84,12 @@ pub(crate) async fn plant(now: Timestamp) -> vfs::Result<MemoryTree> {
     }
     put(&tree, "/www/img/panorama.bmp", &picture(PICTURE), now, 12).await?;
     tree.mkdir_all(&VPath::new("/upload here")?).await?;
+    // Planting changed the folders, too.
+    for (path, hours) in FOLDERS {
+        let age = HOUR * *hours;
+        tree.set_modified(&VPath::new(path)?, now.saturating_sub(age).unwrap_or(now))
+            .await?;
+    }
     Ok(tree)
 }
 
@@ -270,6 +288,16 @@ mod tests {
             readme.modified,
             Some("2026-03-01T10:00:00Z".parse().unwrap())
         );
+        for (path, _) in FOLDERS {
+            assert!(
+                tree.metadata(&VPath::new(path).unwrap())
+                    .await
+                    .unwrap()
+                    .modified
+                    < Some(now),
+                "{path}"
+            );
+        }
         let picture = tree
             .metadata(&VPath::new("/www/img/panorama.bmp").unwrap())
             .await

@@ -205,7 +205,8 @@ fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared> {
     plan.allow_plaintext |= request.allow_plaintext;
 
     let pinned = vault.trusted.find(&plan.host, plan.port)?;
-    plan.pinned_before = pinned.is_some();
+    // Also when it was trusted a moment ago: the question then is about another one.
+    plan.pinned_before = pinned.is_some() || request.trust.is_some();
     plan.trust.pins.extend(
         pinned
             .map(|pin| fingerprint(pin.fingerprint.as_str()))

@@ -89,6 +89,13 @@ impl Log {
         }
     }
 
+    /// Everything that is remembered.
+    #[cfg(test)]
+    pub(crate) fn lines(&self) -> Vec<LogLine> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.lines.iter().cloned().collect()
+    }
+
     /// What the window does not have yet.
     fn batch(&self) -> Option<(Channel<Vec<LogLine>>, Vec<LogLine>)> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,8 +16,6 @@ pub(crate) mod sessions;
 use std::sync::Arc;
 
 use ftp_client::HostMemory;
-use tauri::AppHandle;
-use tauri_specta::Event as _;
 use tokio::sync::OnceCell;
 use vault::{Folders, SecretStore, SettingsFile, Sites, Trusted};
 
@@ -30,9 +28,12 @@ use crate::{
     },
 };
 
+/// Tells the window of a changed folder.
+type Teller = Box<dyn Fn(FolderChanged) + Send + Sync>;
+
 /// Everything that the commands share.
 pub(crate) struct Shell {
-    app: AppHandle,
+    teller: Teller,
     pub(crate) vault: Vault,
     pub(crate) sessions: Sessions,
     pub(crate) places: Places,
@@ -50,9 +51,12 @@ pub(crate) struct Shell {
 
 impl Shell {
     /// A shell that has done nothing yet.
-    pub(crate) fn new(app: AppHandle, vault: Vault, practice_at_start: bool) -> Self {
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, which the queue needs.
+    pub(crate) fn new(teller: Teller, vault: Vault, practice_at_start: bool) -> Self {
         Self {
-            app,
+            teller,
             vault,
             sessions: Sessions::default(),
             places: Places::new(),
@@ -68,9 +72,7 @@ impl Shell {
 
     /// Tells the window that a listing is out of date.
     pub(crate) fn listing_changed(&self, listing: u32) {
-        if let Err(error) = (FolderChanged { listing }).emit(&self.app) {
-            tracing::debug!(%error, "the window was not told of a change");
-        }
+        (self.teller)(FolderChanged { listing });
     }
 
     /// Tells the window that a folder has changed, wherever it shows it.

@@ -6,83 +6,70 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 /** Commands */
 export const commands = {
 	/**  Connects, or asks what only the person can answer; the window then calls again with the answer. */
-	connect: (request: ConnectRequest_Deserialize) => typedError<ConnectOutcome_Serialize, AppError_Serialize>(__TAURI_INVOKE("connect", { request })),
+	connect: (request: ConnectRequest) => typedError<ConnectOutcome, AppError>(__TAURI_INVOKE("connect", { request })),
 	/**  Closes a session and frees its listings. Its transfers go on: they have connections of their own. */
-	disconnect: (session: number) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("disconnect", { session })),
+	disconnect: (session: number) => typedError<null, AppError>(__TAURI_INVOKE("disconnect", { session })),
 	/**  How a session is secured now: whether data connections resume it is known only after the first one. */
-	sessionSecurity: (session: number) => typedError<Security_Serialize, AppError_Serialize>(__TAURI_INVOKE("session_security", { session })),
+	sessionSecurity: (session: number) => typedError<Security, AppError>(__TAURI_INVOKE("session_security", { session })),
 	/**  Gives up the connects under way. */
-	cancelConnect: () => typedError<null, AppError_Serialize>(__TAURI_INVOKE("cancel_connect")),
+	cancelConnect: () => typedError<null, AppError>(__TAURI_INVOKE("cancel_connect")),
 	/**  Starts the server inside this program, once, and connects to it. */
-	startPractice: () => typedError<ConnectOutcome_Serialize, AppError_Serialize>(__TAURI_INVOKE("start_practice")),
+	startPractice: () => typedError<ConnectOutcome, AppError>(__TAURI_INVOKE("start_practice")),
 	/**  Opens a folder. Its rows come over the channel while they arrive; the answer comes when all are there. */
-	openFolder: (source: PaneSource, target: FolderTarget, channel: Channel<ListingEvent_Deserialize>) => typedError<Listing_Serialize, AppError_Serialize>(__TAURI_INVOKE("open_folder", { source, target, channel })),
+	openFolder: (source: PaneSource, target: FolderTarget, channel: Channel<ListingEvent>) => typedError<Listing, AppError>(__TAURI_INVOKE("open_folder", { source, target, channel })),
 	/**  Frees a listing. Reading it on ends, and so does watching it. */
-	closeListing: (listing: number) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("close_listing", { listing })),
+	closeListing: (listing: number) => typedError<null, AppError>(__TAURI_INVOKE("close_listing", { listing })),
 	/**  Makes a new folder in the folder of a listing. */
-	createFolder: (listing: number, name: string) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("create_folder", { listing, name })),
+	createFolder: (listing: number, name: string) => typedError<null, AppError>(__TAURI_INVOKE("create_folder", { listing, name })),
 	/**  Gives an entry another name. Never replaces another entry. */
-	renameEntry: (listing: number, row: number, name: string) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("rename_entry", { listing, row, name })),
+	renameEntry: (listing: number, row: number, name: string) => typedError<null, AppError>(__TAURI_INVOKE("rename_entry", { listing, row, name })),
 	/**  Deletes entries, folders with everything in them. Goes on after a failure; the report says what failed. */
-	deleteEntries: (listing: number, rows: number[]) => typedError<DeleteReport_Serialize, AppError_Serialize>(__TAURI_INVOKE("delete_entries", { listing, rows })),
+	deleteEntries: (listing: number, rows: number[]) => typedError<DeleteReport, AppError>(__TAURI_INVOKE("delete_entries", { listing, rows })),
 	/**  Sends entries of one listing into the folder of another: to a server, or from it. */
-	sendEntries: (listing: number, rows: number[], to: number) => typedError<number[], AppError_Serialize>(__TAURI_INVOKE("send_entries", { listing, rows, to })),
+	sendEntries: (listing: number, rows: number[], to: number) => typedError<number[], AppError>(__TAURI_INVOKE("send_entries", { listing, rows, to })),
 	/**  Sends what was dropped from another program into the folder of a listing. */
-	acceptDrop: (drop: number, to: number) => typedError<number[], AppError_Serialize>(__TAURI_INVOKE("accept_drop", { drop, to })),
+	acceptDrop: (drop: number, to: number) => typedError<number[], AppError>(__TAURI_INVOKE("accept_drop", { drop, to })),
 	/**  Sends the queue as it is, and from then on what changes, at most ten times a second. */
-	watchQueue: (channel: Channel<QueueUpdate_Deserialize>) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("watch_queue", { channel })),
+	watchQueue: (channel: Channel<QueueUpdate>) => typedError<null, AppError>(__TAURI_INVOKE("watch_queue", { channel })),
 	/**  Gives transfers up, folders with everything in them. */
-	cancelTransfers: (ids: number[]) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("cancel_transfers", { ids })),
+	cancelTransfers: (ids: number[]) => typedError<null, AppError>(__TAURI_INVOKE("cancel_transfers", { ids })),
 	/**  Tries failed and cancelled transfers again. */
-	retryTransfers: (ids: number[]) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("retry_transfers", { ids })),
+	retryTransfers: (ids: number[]) => typedError<null, AppError>(__TAURI_INVOKE("retry_transfers", { ids })),
 	/**  Takes what is finished off the list. */
-	clearFinished: () => typedError<null, AppError_Serialize>(__TAURI_INVOKE("clear_finished")),
+	clearFinished: () => typedError<null, AppError>(__TAURI_INVOKE("clear_finished")),
 	/**  Sends the remembered lines, and from then on every new one, at most ten batches a second. */
-	watchLog: (channel: Channel<LogLine_Deserialize[]>) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("watch_log", { channel })),
+	watchLog: (channel: Channel<LogLine[]>) => typedError<null, AppError>(__TAURI_INVOKE("watch_log", { channel })),
 	/**  All saved sites, in the order in which they were first saved. */
-	listSites: () => typedError<Site_Serialize[], AppError_Serialize>(__TAURI_INVOKE("list_sites")),
+	listSites: () => typedError<Site[], AppError>(__TAURI_INVOKE("list_sites")),
 	/**
 	 *  Saves a site, and does with its password what was asked.
 	 * 
 	 *  The keyring goes first: if it fails, the site stays as it was, and the window can offer to save it without.
 	 */
-	saveSite: (site: SiteInput_Deserialize, password: PasswordChange) => typedError<Site_Serialize, AppError_Serialize>(__TAURI_INVOKE("save_site", { site, password })),
+	saveSite: (site: SiteInput, password: PasswordChange) => typedError<Site, AppError>(__TAURI_INVOKE("save_site", { site, password })),
 	/**  Deletes a site and its password. */
-	deleteSite: (id: string) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("delete_site", { id })),
+	deleteSite: (id: string) => typedError<null, AppError>(__TAURI_INVOKE("delete_site", { id })),
 	/**  What the window needs to know before it shows anything. */
-	appInfo: () => typedError<AppInfo_Serialize, AppError_Serialize>(__TAURI_INVOKE("app_info")),
+	appInfo: () => typedError<AppInfo, AppError>(__TAURI_INVOKE("app_info")),
 	/**  Whether passwords can be remembered. */
-	keyringStatus: () => typedError<KeyringStatus_Serialize, AppError_Serialize>(__TAURI_INVOKE("keyring_status")),
+	keyringStatus: () => typedError<KeyringStatus, AppError>(__TAURI_INVOKE("keyring_status")),
 	/**  What the person chose; the defaults at first. */
-	loadSettings: () => typedError<Settings, AppError_Serialize>(__TAURI_INVOKE("load_settings")),
+	loadSettings: () => typedError<Settings, AppError>(__TAURI_INVOKE("load_settings")),
 	/**  Keeps what the person chose. */
-	saveSettings: (settings: Settings) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("save_settings", { settings })),
+	saveSettings: (settings: Settings) => typedError<null, AppError>(__TAURI_INVOKE("save_settings", { settings })),
 	/**  Sets the title of the window. */
-	setTitle: (text: string) => typedError<null, AppError_Serialize>(__TAURI_INVOKE("set_title", { text })),
+	setTitle: (text: string) => typedError<null, AppError>(__TAURI_INVOKE("set_title", { text })),
 };
 
 /** Events */
 export const events = {
 	folderChanged: makeEvent<FolderChanged, FolderChanged>("folder-changed"),
-	systemDrag: makeEvent<SystemDrag_Serialize, SystemDrag_Deserialize>("system-drag"),
+	systemDrag: makeEvent<SystemDrag, SystemDrag>("system-drag"),
 };
 
 /* Types */
 /**  An error on its way to the window, which has the words and the action for each code. */
-export type AppError = AppError_Serialize | AppError_Deserialize;
-
-/**  An error on its way to the window, which has the words and the action for each code. */
-export type AppError_Deserialize = {
-	code: ErrorCode,
-	/**  One English sentence. */
-	message: string,
-	/**  The server's own words, or what lies behind the message. */
-	detail?: string | null,
-	retryable: boolean,
-};
-
-/**  An error on its way to the window, which has the words and the action for each code. */
-export type AppError_Serialize = {
+export type AppError = {
 	code: ErrorCode,
 	/**  One English sentence. */
 	message: string,
@@ -92,22 +79,11 @@ export type AppError_Serialize = {
 };
 
 /**  Facts about the running program. */
-export type AppInfo = AppInfo_Serialize | AppInfo_Deserialize;
-
-/**  Facts about the running program. */
-export type AppInfo_Deserialize = {
+export type AppInfo = {
 	version: string,
 	/**  Started with `--practice`: the window connects to the practice site by itself. */
 	practiceAtStart: boolean,
-	keyring: KeyringStatus_Deserialize,
-};
-
-/**  Facts about the running program. */
-export type AppInfo_Serialize = {
-	version: string,
-	/**  Started with `--practice`: the window connects to the practice site by itself. */
-	practiceAtStart: boolean,
-	keyring: KeyringStatus_Serialize,
+	keyring: KeyringStatus,
 };
 
 /**  A certificate, as a person compares it. */
@@ -136,23 +112,9 @@ export type CertificateQuestion = {
 };
 
 /**  What came of a connect: a session, or a question that the person has to answer. */
-export type ConnectOutcome = ConnectOutcome_Serialize | ConnectOutcome_Deserialize;
-
-/**  What came of a connect: a session, or a question that the person has to answer. */
-export type ConnectOutcome_Deserialize = 
+export type ConnectOutcome = 
 /**  Connected, secured as asked, logged in. */
-{ kind: "connected"; session: SessionInfo_Deserialize } | 
-/**  The server's certificate is not trusted. */
-{ kind: "certificate"; question: CertificateQuestion } | 
-/**  The password would cross the network unencrypted. */
-{ kind: "plaintext"; host: string } | 
-/**  A password is needed. */
-{ kind: "password"; user: string; host: string; reason: PasswordReason; message?: string | null };
-
-/**  What came of a connect: a session, or a question that the person has to answer. */
-export type ConnectOutcome_Serialize = 
-/**  Connected, secured as asked, logged in. */
-{ kind: "connected"; session: SessionInfo_Serialize } | 
+{ kind: "connected"; session: SessionInfo } | 
 /**  The server's certificate is not trusted. */
 { kind: "certificate"; question: CertificateQuestion } | 
 /**  The password would cross the network unencrypted. */
@@ -165,35 +127,7 @@ export type ConnectOutcome_Serialize =
  * 
  *  With `site` set, only the answers count: `password`, `trust`, `allow_plaintext`, `remember_password`.
  */
-export type ConnectRequest = ConnectRequest_Serialize | ConnectRequest_Deserialize;
-
-/**
- *  What the window asks for when it wants to connect.
- * 
- *  With `site` set, only the answers count: `password`, `trust`, `allow_plaintext`, `remember_password`.
- */
-export type ConnectRequest_Deserialize = {
-	/**  Id of a saved site. */
-	site?: string | null,
-	/**  `host`, `host:port`, `[v6]:port` or `ftp://user:password@host:port/path`. */
-	address: string,
-	user: string,
-	password?: string | null,
-	tls: TlsMode,
-	/**  The answer to a certificate question. */
-	trust?: TrustAnswer | null,
-	/**  The answer to the plaintext question. */
-	allowPlaintext: boolean,
-	/**  Puts the password into the keyring once the login has succeeded. */
-	rememberPassword: boolean,
-};
-
-/**
- *  What the window asks for when it wants to connect.
- * 
- *  With `site` set, only the answers count: `password`, `trust`, `allow_plaintext`, `remember_password`.
- */
-export type ConnectRequest_Serialize = {
+export type ConnectRequest = {
 	/**  Id of a saved site. */
 	site: string | null,
 	/**  `host`, `host:port`, `[v6]:port` or `ftp://user:password@host:port/path`. */
@@ -210,33 +144,15 @@ export type ConnectRequest_Serialize = {
 };
 
 /**  An entry that could not be deleted. */
-export type DeleteFailure = DeleteFailure_Serialize | DeleteFailure_Deserialize;
-
-/**  An entry that could not be deleted. */
-export type DeleteFailure_Deserialize = {
+export type DeleteFailure = {
 	name: string,
-	error: AppError_Deserialize,
-};
-
-/**  An entry that could not be deleted. */
-export type DeleteFailure_Serialize = {
-	name: string,
-	error: AppError_Serialize,
+	error: AppError,
 };
 
 /**  What came of a deletion. */
-export type DeleteReport = DeleteReport_Serialize | DeleteReport_Deserialize;
-
-/**  What came of a deletion. */
-export type DeleteReport_Deserialize = {
+export type DeleteReport = {
 	deleted: number,
-	failed: DeleteFailure_Deserialize[],
-};
-
-/**  What came of a deletion. */
-export type DeleteReport_Serialize = {
-	deleted: number,
-	failed: DeleteFailure_Serialize[],
+	failed: DeleteFailure[],
 };
 
 /**  Where a drag stands. */
@@ -308,59 +224,14 @@ export type FolderTarget =
 { kind: "refresh"; listing: number };
 
 /**  Whether passwords can be remembered. */
-export type KeyringStatus = KeyringStatus_Serialize | KeyringStatus_Deserialize;
-
-/**  Whether passwords can be remembered. */
-export type KeyringStatus_Deserialize = {
-	available: boolean,
-	/**  Why not. */
-	message?: string | null,
-};
-
-/**  Whether passwords can be remembered. */
-export type KeyringStatus_Serialize = {
+export type KeyringStatus = {
 	available: boolean,
 	/**  Why not. */
 	message: string | null,
 };
 
 /**  A folder that was opened. */
-export type Listing = Listing_Serialize | Listing_Deserialize;
-
-/**  What arrives while a folder is read, in this order: one `opened`, any number of `rows`, one `done`. */
-export type ListingEvent = ListingEvent_Serialize | ListingEvent_Deserialize;
-
-/**  What arrives while a folder is read, in this order: one `opened`, any number of `rows`, one `done`. */
-export type ListingEvent_Deserialize = 
-/**  The path is known. */
-{ kind: "opened"; listing: Listing_Deserialize } | 
-/**  More rows. */
-{ kind: "rows"; rows: Row_Deserialize[] } | 
-/**  That was all. */
-{ kind: "done"; total: number; millis: number; unparsed: number };
-
-/**  What arrives while a folder is read, in this order: one `opened`, any number of `rows`, one `done`. */
-export type ListingEvent_Serialize = 
-/**  The path is known. */
-{ kind: "opened"; listing: Listing_Serialize } | 
-/**  More rows. */
-{ kind: "rows"; rows: Row_Serialize[] } | 
-/**  That was all. */
-{ kind: "done"; total: number; millis: number; unparsed: number };
-
-/**  A folder that was opened. */
-export type Listing_Deserialize = {
-	id: number,
-	place: Place,
-	parent?: Place | null,
-	/**  Root first, this folder last. */
-	crumbs: Place[],
-	/**  How the bytes of the names were read. */
-	encoding: string,
-};
-
-/**  A folder that was opened. */
-export type Listing_Serialize = {
+export type Listing = {
 	id: number,
 	place: Place,
 	parent: Place | null,
@@ -370,25 +241,20 @@ export type Listing_Serialize = {
 	encoding: string,
 };
 
+/**  What arrives while a folder is read, in this order: one `opened`, any number of `rows`, one `done`. */
+export type ListingEvent = 
+/**  The path is known. */
+{ kind: "opened"; listing: Listing } | 
+/**  More rows. */
+{ kind: "rows"; rows: Row[] } | 
+/**  That was all. */
+{ kind: "done"; total: number; millis: number; unparsed: number };
+
 /**  Who said it. */
 export type LogDirection = "sent" | "received" | "info" | "error";
 
 /**  One line of the log. Passwords are masked before a line gets here. */
-export type LogLine = LogLine_Serialize | LogLine_Deserialize;
-
-/**  One line of the log. Passwords are masked before a line gets here. */
-export type LogLine_Deserialize = {
-	/**  Counts up by one; a gap means that lines were dropped. */
-	seq: number,
-	session?: number | null,
-	/**  Milliseconds since the epoch. */
-	at: number,
-	direction: LogDirection,
-	text: string,
-};
-
-/**  One line of the log. Passwords are masked before a line gets here. */
-export type LogLine_Serialize = {
+export type LogLine = {
 	/**  Counts up by one; a gap means that lines were dropped. */
 	seq: number,
 	session: number | null,
@@ -438,58 +304,14 @@ export type Precision = "day" | "minute" | "second";
  * 
  *  A change whose `revision` is not the last one plus one means: ask for the snapshot again.
  */
-export type QueueUpdate = QueueUpdate_Serialize | QueueUpdate_Deserialize;
-
-/**
- *  A projection of the queue: one snapshot, then numbered changes.
- * 
- *  A change whose `revision` is not the last one plus one means: ask for the snapshot again.
- */
-export type QueueUpdate_Deserialize = 
+export type QueueUpdate = 
 /**  Everything there is. */
-{ kind: "snapshot"; revision: number; items: TransferRow_Deserialize[] } | 
+{ kind: "snapshot"; revision: number; items: TransferRow[] } | 
 /**  What is new or different, and what is gone. */
-{ kind: "changes"; revision: number; upserts: TransferRow_Deserialize[]; removed: number[] };
-
-/**
- *  A projection of the queue: one snapshot, then numbered changes.
- * 
- *  A change whose `revision` is not the last one plus one means: ask for the snapshot again.
- */
-export type QueueUpdate_Serialize = 
-/**  Everything there is. */
-{ kind: "snapshot"; revision: number; items: TransferRow_Serialize[] } | 
-/**  What is new or different, and what is gone. */
-{ kind: "changes"; revision: number; upserts: TransferRow_Serialize[]; removed: number[] };
+{ kind: "changes"; revision: number; upserts: TransferRow[]; removed: number[] };
 
 /**  One entry of a folder. */
-export type Row = Row_Serialize | Row_Deserialize;
-
-/**  What an entry is. */
-export type RowKind = "folder" | "file" | "link" | "other" | 
-/**  A line of the server's listing that no parser knew; its name is the line. */
-"unparsed";
-
-/**  One entry of a folder. */
-export type Row_Deserialize = {
-	/**  Index in its listing. */
-	id: number,
-	/**  For people: bytes that are not text are replaced. */
-	name: string,
-	kind: RowKind,
-	size?: number | null,
-	/**  Milliseconds since the epoch. */
-	modified?: number | null,
-	precision?: Precision | null,
-	/**  Like `rwxr-xr-x`. */
-	permissions?: string | null,
-	/**  Where a link points. */
-	target?: string | null,
-	hidden: boolean,
-};
-
-/**  One entry of a folder. */
-export type Row_Serialize = {
+export type Row = {
 	/**  Index in its listing. */
 	id: number,
 	/**  For people: bytes that are not text are replaced. */
@@ -506,22 +328,13 @@ export type Row_Serialize = {
 	hidden: boolean,
 };
 
-/**  How an open session is secured. */
-export type Security = Security_Serialize | Security_Deserialize;
+/**  What an entry is. */
+export type RowKind = "folder" | "file" | "link" | "other" | 
+/**  A line of the server's listing that no parser knew; its name is the line. */
+"unparsed";
 
 /**  How an open session is secured. */
-export type Security_Deserialize = 
-/**  Not at all. */
-{ kind: "plain" } | 
-/**  By TLS. */
-{ kind: "tls"; trust: TlsTrust; version: string; cipher: string; 
-/**  Whether data connections resume the session of the control connection; unknown before the first one. */
-resumes?: boolean | null; 
-/**  False where the server encrypts commands but not files. */
-dataEncrypted: boolean; certificate: CertificateInfo };
-
-/**  How an open session is secured. */
-export type Security_Serialize = 
+export type Security = 
 /**  Not at all. */
 { kind: "plain" } | 
 /**  By TLS. */
@@ -532,24 +345,7 @@ resumes: boolean | null;
 dataEncrypted: boolean; certificate: CertificateInfo };
 
 /**  An open session. */
-export type SessionInfo = SessionInfo_Serialize | SessionInfo_Deserialize;
-
-/**  An open session. */
-export type SessionInfo_Deserialize = {
-	id: number,
-	/**  Name of the site, or the host. */
-	title: string,
-	host: string,
-	port: number,
-	user: string,
-	site?: string | null,
-	security: Security_Deserialize,
-	/**  First line of the greeting. */
-	server?: string | null,
-};
-
-/**  An open session. */
-export type SessionInfo_Serialize = {
+export type SessionInfo = {
 	id: number,
 	/**  Name of the site, or the host. */
 	title: string,
@@ -557,7 +353,7 @@ export type SessionInfo_Serialize = {
 	port: number,
 	user: string,
 	site: string | null,
-	security: Security_Serialize,
+	security: Security,
 	/**  First line of the greeting. */
 	server: string | null,
 };
@@ -569,28 +365,26 @@ export type Settings = {
 };
 
 /**  A saved site, without its password. */
-export type Site = Site_Serialize | Site_Deserialize;
-
-/**  A site as the person edited it. */
-export type SiteInput = SiteInput_Serialize | SiteInput_Deserialize;
-
-/**  A site as the person edited it. */
-export type SiteInput_Deserialize = {
-	/**  None: a new site. */
-	id?: string | null,
+export type Site = {
+	id: string,
 	name: string,
 	host: string,
-	port?: number | null,
+	/**  None: the usual one of the TLS mode. */
+	port: number | null,
 	user: string,
 	tls: TlsMode,
+	/**  Where the remote pane starts; empty: where the login puts us. */
 	remotePath: string,
+	/**  Where the local pane starts; empty: where it is. */
 	localPath: string,
 	passive: boolean,
 	allowPlaintext: boolean,
+	/**  The keyring holds its password. */
+	passwordStored: boolean,
 };
 
 /**  A site as the person edited it. */
-export type SiteInput_Serialize = {
+export type SiteInput = {
 	/**  None: a new site. */
 	id: string | null,
 	name: string,
@@ -604,62 +398,8 @@ export type SiteInput_Serialize = {
 	allowPlaintext: boolean,
 };
 
-/**  A saved site, without its password. */
-export type Site_Deserialize = {
-	id: string,
-	name: string,
-	host: string,
-	/**  None: the usual one of the TLS mode. */
-	port?: number | null,
-	user: string,
-	tls: TlsMode,
-	/**  Where the remote pane starts; empty: where the login puts us. */
-	remotePath: string,
-	/**  Where the local pane starts; empty: where it is. */
-	localPath: string,
-	passive: boolean,
-	allowPlaintext: boolean,
-	/**  The keyring holds its password. */
-	passwordStored: boolean,
-};
-
-/**  A saved site, without its password. */
-export type Site_Serialize = {
-	id: string,
-	name: string,
-	host: string,
-	/**  None: the usual one of the TLS mode. */
-	port: number | null,
-	user: string,
-	tls: TlsMode,
-	/**  Where the remote pane starts; empty: where the login puts us. */
-	remotePath: string,
-	/**  Where the local pane starts; empty: where it is. */
-	localPath: string,
-	passive: boolean,
-	allowPlaintext: boolean,
-	/**  The keyring holds its password. */
-	passwordStored: boolean,
-};
-
 /**  Files are dragged from another program over the window. */
-export type SystemDrag = SystemDrag_Serialize | SystemDrag_Deserialize;
-
-/**  Files are dragged from another program over the window. */
-export type SystemDrag_Deserialize = {
-	phase: DragPhase,
-	/**  In CSS pixels from the left edge of the page. */
-	x: number,
-	/**  In CSS pixels from the top edge of the page. */
-	y: number,
-	/**  Set on the drop: the id to accept it by. */
-	drop?: number | null,
-	/**  Last components, on `enter` and `drop`. */
-	names: string[],
-};
-
-/**  Files are dragged from another program over the window. */
-export type SystemDrag_Serialize = {
+export type SystemDrag = {
 	phase: DragPhase,
 	/**  In CSS pixels from the left edge of the page. */
 	x: number,
@@ -696,31 +436,7 @@ export type TlsTrust =
 export type TransferDirection = "upload" | "download";
 
 /**  One transfer, or the folder that brought a batch of them. */
-export type TransferRow = TransferRow_Serialize | TransferRow_Deserialize;
-
-/**  One transfer, or the folder that brought a batch of them. */
-export type TransferRow_Deserialize = {
-	id: number,
-	/**  Id of the folder item that this one came from. */
-	batch?: number | null,
-	direction: TransferDirection,
-	isFolder: boolean,
-	name: string,
-	source: string,
-	target: string,
-	state: TransferState,
-	bytes: number,
-	total?: number | null,
-	bytesPerSecond?: number | null,
-	secondsLeft?: number | null,
-	attempts: number,
-	error?: AppError_Deserialize | null,
-	/**  What was checked at the end. */
-	verified?: string | null,
-};
-
-/**  One transfer, or the folder that brought a batch of them. */
-export type TransferRow_Serialize = {
+export type TransferRow = {
 	id: number,
 	/**  Id of the folder item that this one came from. */
 	batch: number | null,
@@ -735,7 +451,7 @@ export type TransferRow_Serialize = {
 	bytesPerSecond: number | null,
 	secondsLeft: number | null,
 	attempts: number,
-	error: AppError_Serialize | null,
+	error: AppError | null,
 	/**  What was checked at the end. */
 	verified: string | null,
 };

@@ -1,0 +1,212 @@
+use std::{fs, path::Path};
+
+use super::*;
+use crate::{
+    commands::transfer::{accept, send},
+    error::ErrorCode,
+};
+
+/// Waits until the queue has nothing to do, then says what became of each item.
+async fn settled(updates: &Arc<Mutex<Vec<Value>>>, count: usize) -> Vec<(String, String)> {
+    let wait = async {
+        loop {
+            let mut items = std::collections::BTreeMap::new();
+            for update in updates.lock().unwrap().iter() {
+                for row in update["items"]
+                    .as_array()
+                    .or(update["upserts"].as_array())
+                    .into_iter()
+                    .flatten()
+                {
+                    items.insert(row["id"].as_u64().unwrap(), row.clone());
+                }
+            }
+            let is_over = |row: &Value| {
+                ["done", "failed", "cancelled"].contains(&row["state"].as_str().unwrap())
+            };
+            if items.len() >= count && items.values().all(is_over) {
+                let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+                return items
+                    .values()
+                    .map(|row| (text(row, "name"), text(row, "state")))
+                    .collect();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap()
+}
+
+async fn local(bench: &Bench, path: &Path) -> Opened {
+    open_path(bench, PaneSource::Local, &path.to_string_lossy()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_goes_up_and_comes_down() {
+    let mut bench = bench();
+    let (server, _tree) = serve(certificate()).await;
+    let ConnectOutcome::Certificate { question } = connect::connect(&bench.shell, request(&server))
+        .await
+        .unwrap()
+    else {
+        panic!("no question");
+    };
+    // Trusted once: the connections of the queue have to trust it too.
+    let trusting = ConnectRequest {
+        trust: Some(crate::dto::TrustAnswer {
+            fingerprint: question.certificate.fingerprint,
+            always: false,
+        }),
+        ..request(&server)
+    };
+    let session = session(connect::connect(&bench.shell, trusting).await);
+
+    let here = tempfile::tempdir().unwrap();
+    let content: Vec<u8> = (0..1_000_000u32)
+        .flat_map(|n| (n % 251).to_le_bytes())
+        .collect();
+    fs::create_dir_all(here.path().join("site/img")).unwrap();
+    fs::write(here.path().join("site/index.html"), "<html>").unwrap();
+    fs::write(here.path().join("site/img/b i g"), &content).unwrap();
+
+    let (channel, updates) = channel();
+    bench.shell.queue.watch(channel);
+    let from = local(&bench, here.path()).await;
+    let to = open_path(&bench, remote(&session), "/").await;
+    let ids = send(
+        &bench.shell,
+        from.listing.id,
+        vec![from.row("site")],
+        to.listing.id,
+    )
+    .await
+    .unwrap();
+    assert_eq!(ids.len(), 1);
+    let done = |names: &[&str]| -> Vec<(String, String)> {
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), "done".to_owned()))
+            .collect()
+    };
+    let mut up = settled(&updates, 4).await;
+    up.sort();
+    assert_eq!(up, done(&["b i g", "img", "index.html", "site"]));
+    told_of(&mut bench, to.listing.id).await;
+
+    let there = tempfile::tempdir().unwrap();
+    let from = open(
+        &bench,
+        remote(&session),
+        FolderTarget::Refresh {
+            listing: to.listing.id,
+        },
+    )
+    .await
+    .unwrap();
+    let to = local(&bench, there.path()).await;
+    send(
+        &bench.shell,
+        from.listing.id,
+        vec![from.row("site")],
+        to.listing.id,
+    )
+    .await
+    .unwrap();
+    settled(&updates, 8).await;
+    assert_eq!(
+        fs::read(there.path().join("site/index.html")).unwrap(),
+        b"<html>"
+    );
+    assert!(fs::read(there.path().join("site/img/b i g")).unwrap() == content);
+
+    let updates = updates.lock().unwrap();
+    assert_eq!(updates[0]["kind"], "snapshot");
+    let revisions: Vec<u64> = updates
+        .iter()
+        .map(|update| update["revision"].as_u64().unwrap())
+        .collect();
+    assert!(
+        revisions.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{revisions:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_goes_up_once() {
+    let bench = bench();
+    let (server, tree) = serve(None).await;
+    let session = plain_session(&bench, &server).await;
+    let here = tempfile::tempdir().unwrap();
+    let file = here.path().join("dropped.txt");
+    fs::write(&file, "hello").unwrap();
+    let (channel, updates) = channel();
+    bench.shell.queue.watch(channel);
+    let to = open_path(&bench, remote(&session), "/").await;
+
+    let drop = bench.shell.drops.keep(vec![file]);
+    accept(&bench.shell, drop, to.listing.id).await.unwrap();
+    assert_eq!(
+        settled(&updates, 1).await,
+        [("dropped.txt".to_owned(), "done".to_owned())]
+    );
+    let path = VPath::new("/dropped.txt").unwrap();
+    assert_eq!(vfs::Vfs::metadata(&tree, &path).await.unwrap().len, 5);
+    assert!(accept(&bench.shell, drop, to.listing.id).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_done_is_refused_in_words() {
+    let bench = bench();
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a"), "").unwrap();
+    let here = local(&bench, dir.path()).await;
+    let id = here.listing.id;
+    let error = send(&bench.shell, id, vec![0], id).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+    let drop = bench.shell.drops.keep(vec![dir.path().join("a")]);
+    let error = accept(&bench.shell, drop, id).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Unsupported);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_transfer_says_why_and_can_be_tried_again() {
+    let bench = bench();
+    let (server, tree) = serve(None).await;
+    put(&tree, "/gone", b"x").await;
+    let session = plain_session(&bench, &server).await;
+    let from = open_path(&bench, remote(&session), "/").await;
+    let dir = tempfile::tempdir().unwrap();
+    let to = local(&bench, dir.path()).await;
+    let path = VPath::new("/gone").unwrap();
+    vfs::Vfs::unlink(&tree, &path).await.unwrap();
+
+    let (channel, updates) = channel();
+    bench.shell.queue.watch(channel);
+    let ids = send(
+        &bench.shell,
+        from.listing.id,
+        vec![from.row("gone")],
+        to.listing.id,
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        settled(&updates, 1).await,
+        [("gone".to_owned(), "failed".to_owned())]
+    );
+    let code = updates.lock().unwrap().last().unwrap()["upserts"][0]["error"]["code"].clone();
+    assert_eq!(code, "not-found");
+    assert!(
+        fs::read_dir(dir.path()).unwrap().next().is_none(),
+        "nothing half is left"
+    );
+
+    put(&tree, "/gone", b"back").await;
+    updates.lock().unwrap().clear();
+    bench.shell.queue.retry(&ids);
+    assert_eq!(
+        settled(&updates, 1).await,
+        [("gone".to_owned(), "done".to_owned())]
+    );
+    assert_eq!(fs::read(dir.path().join("gone")).unwrap(), b"back");
+}
