@@ -1,4 +1,4 @@
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use ftp_proto::{Argument, Command, RemotePath, Reply};
 use futures_util::future::BoxFuture;
@@ -337,6 +337,7 @@ impl Client {
     /// Those of the connection.
     pub async fn abor(&self) -> Result<(), Error> {
         // Stored until the transfer is watched, so it can't be missed; a session without one answers the job.
+        let _waiting = Waiting::new(&self.shared);
         self.shared.abort.notify_one();
         let shared = self.shared.clone();
         self.run(move |driver| {
@@ -360,6 +361,22 @@ impl Client {
     /// What the server says instead of 221; the connection is closed in any case.
     pub async fn quit(self) -> Result<(), Error> {
         self.run(|driver| Box::pin(driver.quit())).await
+    }
+}
+
+/// Counts one that waits for an ABOR, until its future is done or dropped.
+struct Waiting(Arc<Shared>);
+
+impl Waiting {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.aborting.fetch_add(1, Ordering::AcqRel);
+        Self(shared.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.aborting.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -8,7 +8,7 @@ mod data;
 mod session;
 mod transfer;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize};
 
 use ftp_net::tls::TlsSession;
 use ftp_proto::{Command, Features, RemotePath, Reply};
@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     facts: Mutex<Option<Arc<SessionFacts>>>,
     /// Asks for ABOR while a transfer runs.
     pub(crate) abort: Notify,
+    /// How many are waiting for an ABOR; a notification that none waits for any more is void.
+    pub(crate) aborting: AtomicUsize,
     /// Why the connection is gone, for whoever comes too late.
     pub(crate) ended: Mutex<Option<Error>>,
 }
@@ -38,6 +40,7 @@ impl Shared {
         Self {
             facts: Mutex::new(None),
             abort: Notify::new(),
+            aborting: AtomicUsize::new(0),
             ended: Mutex::new(None),
         }
     }
@@ -198,7 +201,7 @@ impl Driver {
         self.astray = None;
         self.cwd = match (self.pwd().await, command) {
             (Ok(path), _) => Some(path),
-            (Err(error), _) if error.is_fatal() => return Err(error),
+            (Err(error), _) if self.control.dead().is_some() => return Err(error),
             (Err(_), Command::Cwd(path)) if path.is_absolute() => Some(path),
             (Err(_), _) => None,
         };

@@ -228,7 +228,8 @@ impl Driver {
         self.want_facts().await?;
         match self.pwd().await {
             Ok(path) => self.cwd = Some(path),
-            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) if self.control.dead().is_some() => return Err(error),
+            // Without it the folder is unknown until the first change of it.
             Err(error) => self.control.log(LogKind::Warning, error.to_string()),
         }
         self.set_type(b'I').await?;

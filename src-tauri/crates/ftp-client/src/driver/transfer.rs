@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use ftp_proto::{Command, Reply};
 use tokio::sync::oneshot;
@@ -115,6 +115,9 @@ impl Driver {
                     return self.conclude(word.ok(), early, &doing).await;
                 }
                 () = shared.abort.notified(), if early.is_none() => {
+                    if shared.aborting.load(Ordering::Acquire) == 0 {
+                        continue;
+                    }
                     early = Some(self.abort(true).await.and_then(|_| {
                         Err(Error::new(ErrorKind::Cancelled, &*doing))
                     }));
