@@ -118,6 +118,17 @@ impl Suite {
         assert_eq!(self.read("/f", 0, 2).await, b"hello");
         self.write("/f", WriteMode::Truncate, b"bye").await;
         assert_eq!(self.read("/f", 0, 100).await, b"bye");
+        drop(
+            self.vfs
+                .open_write(&p("/f"), WriteMode::Truncate)
+                .await
+                .expect("open"),
+        );
+        assert_eq!(
+            self.read("/f", 0, 100).await,
+            b"bye",
+            "nothing was written: nothing is lost"
+        );
         self.write("/f", WriteMode::Append, b"!").await;
         assert_eq!(self.read("/f", 0, 100).await, b"bye!");
         self.write("/g", WriteMode::Append, b"new").await;
@@ -184,6 +195,13 @@ impl Suite {
             Kind::NotFound,
         );
         self.unlink("/f").await;
+        self.write("/f", WriteMode::At(0), b"made").await;
+        self.write("/f", WriteMode::Truncate, b"").await;
+        assert_eq!(
+            self.read("/f", 0, 100).await,
+            b"",
+            "an empty file replaces, too"
+        );
         self.write("/f", WriteMode::At(0), b"made").await;
         assert_eq!(self.read("/f", 0, 100).await, b"made");
         self.unlink("/f").await;

@@ -42,7 +42,8 @@ pub type Listing = BoxStream<'static, Result<Vec<DirEntry>>>;
 /// How [`Vfs::open_write`] treats what is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteMode {
-    /// Create the file, or cut an existing one to nothing.
+    /// Create the file, or cut an existing one to nothing: at the first byte or at [`VfsWrite::finish`], so that a writer
+    /// that is dropped before leaves the old file as it was.
     Truncate,
     /// Create the file; it is an error ([`VfsErrorKind::Exists`]) if the name is taken.
     CreateNew,

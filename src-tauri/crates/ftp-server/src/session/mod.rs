@@ -195,13 +195,26 @@ impl Session {
 
     /// Back to the state of a fresh connection, but for TLS.
     pub(crate) fn reset(&mut self) {
+        self.log_out();
         let private = self.state.private && self.config().implicit;
         self.state = State {
             private,
             protection_size: private,
             ..State::default()
         };
-        self.deadline = Some(Instant::now() + self.config().limits.login);
+    }
+
+    /// Forgets the user and what belonged to it. How data is protected and sent stays.
+    pub(crate) fn log_out(&mut self) {
+        if self.state.account.take().is_some() {
+            // Only now: a client that never logs in gets no more time by trying again.
+            self.deadline = Some(Instant::now() + self.config().limits.login);
+        }
+        self.state.named = None;
+        self.state.cwd = None;
+        self.state.data = None;
+        self.state.rename_from = None;
+        self.state.restart = 0;
     }
 
     /// Login is over.

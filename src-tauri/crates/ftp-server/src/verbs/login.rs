@@ -10,9 +10,7 @@ use crate::session::Session;
 
 /// A name: 230 if that is enough, and 331 for every other one, so that nobody learns which names there are.
 pub(super) async fn user(session: &mut Session, name: &[u8]) -> Answer {
-    if session.state.account.is_some() || session.state.named.is_some() {
-        session.reset();
-    }
+    session.log_out();
     let accounts = session.config().accounts.clone();
     if let Authentication::Accepted(account) = accounts.authenticate(name, None).await {
         enter(session, account, name).await;

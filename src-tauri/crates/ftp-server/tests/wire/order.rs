@@ -187,6 +187,14 @@ async fn no_data_connection_in_time() {
     c.passive().await;
     c.command("RETR big", 150).await;
     c.expect(425).await;
+    c.passive().await;
+    c.command("STOR big", 150).await;
+    c.expect(425).await;
+    assert_eq!(
+        c.command("SIZE big", 213).await,
+        "213 67108864",
+        "the old file is still there"
+    );
     // A client that takes nothing, and one that gives nothing.
     let _stuck = c.data().await;
     c.command("RETR big", 150).await;

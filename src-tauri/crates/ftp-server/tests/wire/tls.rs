@@ -146,6 +146,9 @@ async fn required_tls() {
     c.command("PROT P", 200).await;
     c.private = true;
     assert_eq!(c.fetch("RETR hello").await, b"hello, world");
+    // Another login is no reason to send its data in the clear.
+    c.ann().await;
+    assert_eq!(c.fetch("RETR hello").await, b"hello, world");
 }
 
 #[tokio::test]
@@ -196,7 +199,7 @@ async fn an_upload_cut_short_is_not_called_complete() {
 #[tokio::test]
 async fn a_handshake_that_never_comes() {
     let mut short = crate::client::limits();
-    short.handshake = std::time::Duration::from_millis(50);
+    short.handshake = std::time::Duration::from_millis(500);
     let (server, tls, _) = server(|b| b.limits(short)).await;
     let mut c = Client::connect(server.local_addr()).await;
     c.command("AUTH TLS", 234).await;

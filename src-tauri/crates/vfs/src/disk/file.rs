@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -78,6 +79,8 @@ impl VfsRead for Reader {
 #[derive(Debug)]
 pub(super) struct Writer {
     file: Arc<File>,
+    /// What the file held goes with the first byte.
+    cut: AtomicBool,
 }
 
 impl Writer {
@@ -94,12 +97,7 @@ impl Writer {
         // Looked at before it is cut: a pipe or a device must not be touched.
         let len = regular(&file)?;
         match mode {
-            WriteMode::Truncate => {
-                if len > 0 {
-                    file.set_len(0)?;
-                }
-            }
-            WriteMode::CreateNew => {}
+            WriteMode::Truncate | WriteMode::CreateNew => {}
             WriteMode::Append => {
                 file.seek(SeekFrom::End(0))?;
             }
@@ -112,23 +110,44 @@ impl Writer {
         }
         Ok(Self {
             file: Arc::new(file),
+            cut: AtomicBool::new(mode == WriteMode::Truncate && len > 0),
         })
     }
+}
+
+/// Cuts the file if that is still to be done.
+fn cut_now(file: &File, cut: bool) -> Result<()> {
+    if cut {
+        file.set_len(0)?;
+    }
+    Ok(())
 }
 
 #[async_trait]
 impl VfsWrite for Writer {
     async fn write_chunk(&mut self, chunk: Bytes) -> Result<()> {
         let file = Arc::clone(&self.file);
-        blocking(move || Ok((&*file).write_all(&chunk)?)).await
+        let cut = std::mem::take(self.cut.get_mut());
+        blocking(move || {
+            cut_now(&file, cut)?;
+            Ok((&*file).write_all(&chunk)?)
+        })
+        .await
     }
 
     async fn finish(&mut self) -> Result<()> {
         let file = Arc::clone(&self.file);
-        blocking(move || Ok((&*file).flush()?)).await
+        let cut = std::mem::take(self.cut.get_mut());
+        blocking(move || {
+            cut_now(&file, cut)?;
+            Ok((&*file).flush()?)
+        })
+        .await
     }
 
     fn as_file(&self) -> Option<&File> {
+        // Whoever asks for it is about to write.
+        cut_now(&self.file, self.cut.swap(false, Ordering::Relaxed)).ok()?;
         Some(&self.file)
     }
 }

@@ -213,11 +213,7 @@ impl Vfs for MemoryTree {
             }
         };
         let position = match mode {
-            WriteMode::Truncate => {
-                file.truncate(now);
-                Some(0)
-            }
-            WriteMode::CreateNew => Some(0),
+            WriteMode::Truncate | WriteMode::CreateNew => Some(0),
             WriteMode::Append => None,
             WriteMode::At(offset) if offset > file.len() => return Err(VfsErrorKind::Range.into()),
             WriteMode::At(offset) => Some(offset),
@@ -225,6 +221,7 @@ impl Vfs for MemoryTree {
         Ok(Box::new(Writer {
             file,
             position,
+            cut: mode == WriteMode::Truncate,
             clock: Arc::clone(&self.shared.clock),
         }))
     }
@@ -357,12 +354,23 @@ struct Writer {
     file: Arc<File>,
     /// Where the next byte goes; none: at the end, wherever that is.
     position: Option<u64>,
+    /// What the file held goes with the first byte.
+    cut: bool,
     clock: Clock,
+}
+
+impl Writer {
+    fn cut_now(&mut self) {
+        if std::mem::take(&mut self.cut) && self.file.len() > 0 {
+            self.file.truncate((self.clock)());
+        }
+    }
 }
 
 #[async_trait]
 impl VfsWrite for Writer {
     async fn write_chunk(&mut self, chunk: Bytes) -> Result<()> {
+        self.cut_now();
         let end = self.file.write(self.position, &chunk, (self.clock)())?;
         if let Some(position) = &mut self.position {
             *position = end;
@@ -371,6 +379,7 @@ impl VfsWrite for Writer {
     }
 
     async fn finish(&mut self) -> Result<()> {
+        self.cut_now();
         Ok(())
     }
 }
