@@ -69,13 +69,16 @@ pub(crate) async fn run(
         };
         let result = job.run().await;
         match &result {
-            Err(Stop::Error(error)) if error.connection_lost() => {
-                // A connection that broke while it was idle is nobody's failure.
-                if lease.reused() && live.progress.bytes() == 0 {
-                    fresh = true;
-                    continue;
-                }
+            // A connection that broke while it was idle is nobody's failure.
+            Err(Stop::Error(error))
+                if error.connection_lost() && lease.reused() && live.progress.bytes() == 0 =>
+            {
+                fresh = true;
+                continue;
             }
+            // What is worth another try may be the connection's fault, so that try gets another one.
+            Err(Stop::Error(error)) if error.retry() != Retry::Never => {}
+            Err(Stop::Error(error)) if error.connection_lost() => {}
             _ => lease.give_back(),
         }
         return result.unwrap_or_else(end);
