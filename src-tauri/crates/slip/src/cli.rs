@@ -1,0 +1,262 @@
+//! The command line's words.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use ftp_client::{Fingerprint, TlsMode};
+
+const AFTER: &str = "\
+Addresses:
+  ftp://[USER[:PASSWORD]@]HOST[:PORT]/PATH   TLS if the server offers it
+  ftpes://…                                  TLS by AUTH TLS, or no connection
+  ftps://…                                   TLS from the first byte, port 990
+  site:NAME/PATH                             a saved site
+  PATH starts at the folder of the login; one with a second slash (ftp://host//etc)
+  at the server's top. A PATH that ends in / is a folder. Spaces and odd bytes
+  are written %20.
+
+Passwords come from the URL, $SLIP_PASSWORD, the keyring, or a prompt, in this order.
+Without a user the login is anonymous.
+
+Exit codes:
+  0  all done
+  1  some failed
+  2  usage
+  3  could not connect
+  4  refused login (by the server, or by us: no password, or no TLS and no --plaintext)
+  5  the server's certificate is not trusted";
+
+/// An FTP client and server.
+#[derive(Debug, Parser)]
+#[command(name = "slip", version, after_help = AFTER, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What goes with every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Options {
+    /// Print one JSON object a line
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Print nothing but errors and what was asked for
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Print the protocol on standard error, passwords masked
+    #[arg(short, long, global = true, help_heading = "Output")]
+    pub(crate) verbose: bool,
+    /// How the connection is protected [default: what the URL's scheme or the site says]
+    #[arg(long, global = true, value_name = "MODE")]
+    pub(crate) tls: Option<Tls>,
+    /// Accept the certificate with this SHA-256 fingerprint, and no other; may be repeated
+    #[arg(long, global = true, value_name = "sha256:HEX")]
+    pub(crate) pin: Vec<Fingerprint>,
+    /// Trust the authorities in this PEM file in place of the system's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Let the server open the data connections (PORT, EPRT)
+    #[arg(long, global = true, conflicts_with = "passive")]
+    pub(crate) active: bool,
+    /// Open the data connections from here (EPSV, PASV); the default
+    #[arg(long, global = true)]
+    pub(crate) passive: bool,
+    /// Wait no longer than this for a connection, a reply, or the next byte
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Send a password even if the connection is not encrypted
+    #[arg(long, global = true)]
+    pub(crate) plaintext: bool,
+    /// Keep the password in the keyring once the server has accepted it
+    #[arg(long, global = true)]
+    pub(crate) remember: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tls {
+    /// TLS if the server offers it
+    Auto,
+    /// AUTH TLS, or no connection
+    Explicit,
+    /// From the first byte
+    Implicit,
+    /// None
+    Off,
+}
+
+impl From<Tls> for TlsMode {
+    fn from(tls: Tls) -> Self {
+        match tls {
+            Tls::Auto => Self::Auto,
+            Tls::Explicit => Self::Explicit,
+            Tls::Implicit => Self::Implicit,
+            Tls::Off => Self::Off,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List a folder, or one file
+    Ls(Ls),
+    /// Download files and folders
+    Get(Get),
+    /// Upload files and folders
+    Put(Put),
+    /// Make folders
+    Mkdir(Mkdir),
+    /// Remove files and folders
+    Rm(Rm),
+    /// Rename or move a file or folder
+    Mv(Mv),
+    /// Send a command as it is, and print the reply
+    Raw(Raw),
+    /// Serve a folder of this computer by FTP
+    Serve(Serve),
+    /// List the saved sites
+    Sites,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// The folder or file
+    pub(crate) url: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// What to download; with -r also folders
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+    /// Write to this name; - is standard output (for a single file)
+    #[arg(short, value_name = "FILE", conflicts_with = "directory")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write into this folder; it is made if it is missing [default: .]
+    #[arg(short, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    /// What to upload; with -r also folders; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where to: a folder if it ends in /, else the new name of the single file or folder. Missing folders are made
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct How {
+    /// Folders with everything in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// How many connections at most
+    #[arg(short, value_name = "CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) jobs: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mkdir {
+    /// Make missing parents too; a folder that exists is fine
+    #[arg(short, long)]
+    pub(crate) parents: bool,
+    /// The folders to make
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rm {
+    /// Folders with everything in them; links are removed, not followed
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// What to remove
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mv {
+    /// What to move
+    pub(crate) from: String,
+    /// Its new place on the same server; one that ends in / is the folder to move it into
+    pub(crate) to: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Raw {
+    /// The server; a path is changed to first
+    pub(crate) url: String,
+    /// The command, such as "SITE HELP"; several words are joined by blanks
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The folder to serve; nothing outside of it can be reached
+    pub(crate) directory: PathBuf,
+    /// The port to listen on; 0 is one that is free
+    #[arg(long, default_value_t = 2121)]
+    pub(crate) port: u16,
+    /// The address to listen on. The default is reached from this computer only; 0.0.0.0 or :: lets others in
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(crate) bind: IpAddr,
+    /// Somebody who may log in; may be repeated. Without :PASSWORD it comes from $SLIP_PASSWORD or a prompt
+    #[arg(long, value_name = "NAME:PASSWORD")]
+    pub(crate) user: Vec<String>,
+    /// Let everybody in without a password
+    #[arg(long)]
+    pub(crate) anonymous: bool,
+    /// Let nobody change anything
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Offer TLS with the certificates in this PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Offer TLS with a certificate made now; its fingerprint is printed
+    #[arg(long, action = ArgAction::SetTrue, conflicts_with = "tls_cert")]
+    pub(crate) tls_self_signed: bool,
+    /// Refuse logins and transfers without TLS
+    #[arg(long)]
+    pub(crate) require_tls: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
+        _ => Err("it takes a number of seconds from 0.001 to 86400".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times() {
+        assert!(super::seconds("0.5").is_ok());
+        for bad in ["0", "-1", "nan", "inf", "1e9", ""] {
+            assert!(super::seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

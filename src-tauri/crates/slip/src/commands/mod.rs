@@ -1,0 +1,123 @@
+//! One file a command.
+
+mod get;
+mod ls;
+mod mkdir;
+mod mv;
+mod put;
+mod raw;
+mod rm;
+mod serve;
+mod sites;
+
+use ftp_client::ftp_proto::{RemotePath, Reply};
+use serde::Serialize;
+
+use crate::arguments::Moved;
+use crate::cli::{Cli, Command};
+use crate::connect::{Connections, Session};
+use crate::exit::{Failure, Status, Tally};
+use crate::output::{self, Output};
+use crate::url::Url;
+
+/// Runs the command.
+pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status, Failure> {
+    let connections = match &cli.command {
+        Command::Serve(serve) => return serve::run(serve, &moved, output).await,
+        Command::Sites => return sites::run(output),
+        _ => Connections::new(cli.options, moved, output)?,
+    };
+    match cli.command {
+        Command::Ls(ls) => ls::run(&ls, &connections).await,
+        Command::Get(get) => get::run(get, &connections).await,
+        Command::Put(put) => put::run(put, &connections).await,
+        Command::Mkdir(mkdir) => mkdir::run(&mkdir, &connections).await,
+        Command::Rm(rm) => rm::run(&rm, &connections).await,
+        Command::Mv(mv) => mv::run(&mv, &connections).await,
+        Command::Raw(raw) => raw::run(&raw, &connections).await,
+        Command::Serve(_) | Command::Sites => Ok(Status::Done),
+    }
+}
+
+/// `--json` of the commands that change something in place.
+#[derive(Debug, Serialize)]
+struct Change {
+    url: String,
+    error: Option<String>,
+}
+
+/// Does something to each of several addresses, on one connection for each server.
+async fn each<F>(connections: &Connections, texts: &[String], work: F) -> Result<Status, Failure>
+where
+    F: AsyncFn(&Session, &Url, &RemotePath) -> Result<(), Failure>,
+{
+    let urls = texts
+        .iter()
+        .map(|text| connections.parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
+    let output = connections.output;
+    let mut tally = Tally::default();
+    let mut session: Option<Session> = None;
+    for (index, url) in urls.iter().enumerate() {
+        // In the order of the command line: what comes later may need what comes first.
+        let reuse = index > 0 && urls[index - 1].place == url.place;
+        let open = match session.take() {
+            Some(open) if reuse && !open.client.is_closed() => Ok(open),
+            other => {
+                if let Some(other) = other {
+                    other.close().await;
+                }
+                connections.open(url).await
+            }
+        };
+        let outcome = match open {
+            Ok(open) => {
+                let outcome = match open.path(url).filter(|path| !path.is_root()) {
+                    Some(path) if url.file_name().is_some() => work(&open, url, &path).await,
+                    _ => Err(Failure::usage(format!(
+                        "{url}: this is the folder of the login itself"
+                    ))),
+                };
+                session = Some(open);
+                outcome
+            }
+            Err(failure) => Err(failure),
+        };
+        match &outcome {
+            Ok(()) => tally.done(),
+            Err(failure) => tally.failed(failure.status()),
+        }
+        if output.json {
+            let error = outcome
+                .as_ref()
+                .err()
+                .map(|failure| output::mask(&failure.reason()));
+            output.object(&Change {
+                url: url.to_string(),
+                error,
+            })?;
+        } else if let Err(failure) = outcome {
+            output.message(failure);
+        }
+    }
+    if let Some(session) = session {
+        session.close().await;
+    }
+    Ok(tally.status())
+}
+
+/// A reply's lines as they came, without CR LF.
+fn reply_lines(reply: &Reply) -> Vec<Vec<u8>> {
+    let code = reply.code.to_string().into_bytes();
+    let last = reply.lines.len().saturating_sub(1);
+    reply
+        .lines
+        .iter()
+        .enumerate()
+        .map(|(index, line)| match index {
+            _ if index == last => [&code, &b" "[..], line].concat(),
+            0 => [&code, &b"-"[..], line].concat(),
+            _ => line.clone(),
+        })
+        .collect()
+}

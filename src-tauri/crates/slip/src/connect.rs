@@ -1,0 +1,333 @@
+//! From an address to a session.
+
+use std::sync::Arc;
+
+use ftp_client::ftp_proto::{Argument, RemotePath};
+use ftp_client::{
+    Client, Config, DataMode, Error, Fingerprint, HostMemory, LogKind, Login, Observer, Roots,
+    Timeouts, TlsMode, Trust,
+};
+use transfer::SiteKey;
+use vault::{Folders, Site, Sites, Trusted, login_account};
+
+use crate::arguments::Moved;
+use crate::cli::Options;
+use crate::exit::Failure;
+use crate::output::{self, Output};
+use crate::password;
+use crate::url::{Place, Scheme, Server, Url};
+
+/// Makes sessions as the options say.
+pub(crate) struct Connections {
+    options: Options,
+    moved: Moved,
+    pub(crate) output: Output,
+    roots: Roots,
+    hosts: HostMemory,
+}
+
+/// A server, and everything that is needed to log in there.
+pub(crate) struct Target {
+    /// An address there, for reports.
+    url: Url,
+    config: Config,
+    /// The folder of a saved site.
+    base: Option<RemotePath>,
+    /// Where the password goes once it was accepted.
+    remember: Option<String>,
+}
+
+/// A session, and where it started.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) target: Arc<Target>,
+}
+
+impl Connections {
+    pub(crate) fn new(options: Options, moved: Moved, output: Output) -> Result<Self, Failure> {
+        let roots = match &options.ca {
+            None => Roots::System,
+            Some(file) => Roots::from_pem_file(file)
+                .map_err(|error| Failure::usage(format!("--ca: {error}")))?,
+        };
+        Ok(Self {
+            options,
+            moved,
+            output,
+            roots,
+            hosts: HostMemory::default(),
+        })
+    }
+
+    /// Reads an address of the command line.
+    pub(crate) fn parse(&self, text: &str) -> Result<Url, Failure> {
+        let url = Url::parse(&self.moved.whole_url(text))
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        if let Place::Server(Server {
+            password: Some(password),
+            ..
+        }) = &url.place
+        {
+            output::keep_secret(password.expose());
+        }
+        Ok(url)
+    }
+
+    /// Finds out how to connect; may ask for a password.
+    pub(crate) async fn target(&self, url: &Url) -> Result<Arc<Target>, Failure> {
+        let target = match &url.place {
+            Place::Server(server) => self.server(url, server).await?,
+            Place::Site(name) => {
+                let site = find_site(name)?;
+                self.site(url, &site).await?
+            }
+        };
+        Ok(Arc::new(target))
+    }
+
+    /// Connects and logs in.
+    pub(crate) async fn connect(&self, target: Arc<Target>) -> Result<Session, Failure> {
+        let client = Client::connect(target.config.clone())
+            .await
+            .map_err(|error| target.failure(error))?;
+        if let Some(account) = target.remember.clone() {
+            password::remember(account, &target.config.login.password, self.output).await;
+        }
+        Ok(Session { client, target })
+    }
+
+    /// The session of a command with one address.
+    pub(crate) async fn open(&self, url: &Url) -> Result<Session, Failure> {
+        let target = self.target(url).await?;
+        self.connect(target).await
+    }
+
+    async fn server(&self, url: &Url, server: &Server) -> Result<Target, Failure> {
+        let tls = match (server.scheme, self.options.tls.map(TlsMode::from)) {
+            (scheme, None) => scheme.tls(),
+            (Scheme::Ftp, Some(tls)) => tls,
+            (scheme, Some(tls)) if tls == scheme.tls() => tls,
+            (scheme, Some(_)) => {
+                return Err(Failure::usage(format!(
+                    "--tls contradicts the address: {} means {}; leave one of them out, or write ftp://",
+                    url.root(),
+                    match scheme {
+                        Scheme::Ftps => "implicit TLS",
+                        _ => "explicit TLS",
+                    }
+                )));
+            }
+        };
+        let mut config = self.config(&server.host, server.port, tls)?;
+        let mut remember = None;
+        if let Some(user) = &server.user {
+            config.login.user = user.clone();
+            let account = login_account(&user.to_text(), &server.host, config.port);
+            remember = self
+                .log_in(
+                    &mut config,
+                    server.password.as_ref(),
+                    vec![account],
+                    &url.root(),
+                )
+                .await?;
+        }
+        Ok(Target {
+            url: url.clone(),
+            config,
+            base: None,
+            remember,
+        })
+    }
+
+    async fn site(&self, url: &Url, site: &Site) -> Result<Target, Failure> {
+        let wrong = |what: &str, why: &dyn std::fmt::Display| {
+            Failure::Other(format!("{}: the saved {what}: {why}", url.root()))
+        };
+        let tls = self.options.tls.map_or(
+            match site.tls {
+                vault::TlsMode::Auto => TlsMode::Auto,
+                vault::TlsMode::Explicit => TlsMode::Explicit,
+                vault::TlsMode::Implicit => TlsMode::Implicit,
+                vault::TlsMode::Off => TlsMode::Off,
+            },
+            TlsMode::from,
+        );
+        let mut config = self.config(&site.host, site.port, tls)?;
+        if !self.options.passive && !site.passive {
+            config.data = DataMode::Active;
+        }
+        config.allow_plaintext |= site.allow_plaintext;
+        let mut remember = None;
+        if !site.user.is_empty() {
+            config.login.user =
+                Argument::try_from(site.user.as_str()).map_err(|error| wrong("user", &error))?;
+            let accounts = vec![
+                site.id.as_str().to_owned(),
+                login_account(&site.user, &site.host, config.port),
+            ];
+            remember = self
+                .log_in(&mut config, None, accounts, &url.root())
+                .await?;
+        }
+        let base = RemotePath::try_from(site.remote_path.as_str())
+            .map_err(|error| wrong("folder", &error))?;
+        Ok(Target {
+            url: url.clone(),
+            config,
+            base: (!base.as_bytes().is_empty()).then_some(base),
+            remember,
+        })
+    }
+
+    /// Finds the password. The account to remember it under, if that is wished and not done.
+    async fn log_in(
+        &self,
+        config: &mut Config,
+        from_url: Option<&ftp_client::ftp_proto::Secret>,
+        accounts: Vec<String>,
+        place: &str,
+    ) -> Result<Option<String>, Failure> {
+        if config.login.is_anonymous() && from_url.is_none() {
+            // Anybody's user: there is nothing to ask for.
+            return Ok(None);
+        }
+        let first = accounts.first().cloned();
+        let found = password::find(from_url, accounts, place, self.output).await?;
+        config.login.password = found.secret;
+        Ok(first.filter(|_| self.options.remember && !found.from_keyring))
+    }
+
+    fn config(&self, host: &str, port: Option<u16>, tls: TlsMode) -> Result<Config, Failure> {
+        let port = port.unwrap_or(tls.default_port());
+        let mut config = Config::new(host).with_port(port).with_tls(tls);
+        config.login = Login::anonymous();
+        config.trust = Trust {
+            roots: self.roots.clone(),
+            pins: self.options.pin.clone(),
+            // Who names a certificate means that one.
+            only_pins: !self.options.pin.is_empty(),
+        };
+        if config.trust.pins.is_empty() && tls != TlsMode::Off {
+            config.trust.pins.extend(trusted(host, port)?);
+        }
+        config.timeouts = Timeouts::all(self.options.timeout);
+        if self.options.active {
+            config.data = DataMode::Active;
+        }
+        config.allow_plaintext = self.options.plaintext;
+        config.hosts = self.hosts.clone();
+        if self.output.verbose {
+            config.observer = Some(observer());
+        }
+        Ok(config)
+    }
+}
+
+impl Target {
+    /// The server's address, without a path.
+    pub(crate) fn place(&self) -> String {
+        self.url.root()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The queue's name of the server.
+    pub(crate) fn key(&self) -> SiteKey {
+        SiteKey::new(&self.place())
+    }
+
+    /// Why there is no session.
+    pub(crate) fn failure(&self, error: Error) -> Failure {
+        Failure::Connect {
+            place: self.place(),
+            error,
+        }
+    }
+}
+
+impl Session {
+    /// The folder of the login.
+    pub(crate) fn home(&self) -> Option<RemotePath> {
+        self.client.facts().home.clone()
+    }
+
+    /// The path of an address there; `None` is the folder of the login.
+    pub(crate) fn path(&self, url: &Url) -> Option<RemotePath> {
+        url.remote(self.home().as_ref(), self.target.base.as_ref())
+    }
+
+    /// Says goodbye; nobody cares what the server answers.
+    pub(crate) async fn close(self) {
+        let _ = self.client.quit().await;
+    }
+}
+
+/// The saved site of this name, or with this id.
+fn find_site(name: &str) -> Result<Site, Failure> {
+    let sites = saved_sites()?;
+    let exact = |site: &&Site| site.id.as_str() == name || label(site) == name;
+    let similar = |site: &&Site| label(site).to_lowercase() == name.to_lowercase();
+    let found: Vec<&Site> = match sites.iter().filter(exact).collect::<Vec<_>>() {
+        found if found.is_empty() => sites.iter().filter(similar).collect(),
+        found => found,
+    };
+    match found.as_slice() {
+        [site] => Ok((*site).clone()),
+        [] => Err(Failure::usage(format!(
+            "site:{name}: no saved site has this name; `slip sites` lists them"
+        ))),
+        _ => Err(Failure::usage(format!(
+            "site:{name}: several saved sites have this name; use an id, which `slip sites --json` shows"
+        ))),
+    }
+}
+
+/// What people call a site.
+pub(crate) fn label(site: &Site) -> &str {
+    if site.name.is_empty() {
+        &site.host
+    } else {
+        &site.name
+    }
+}
+
+pub(crate) fn saved_sites() -> Result<Vec<Site>, Failure> {
+    let folders = Folders::from_env().map_err(|error| Failure::Other(error.to_string()))?;
+    Sites::new(&folders)
+        .list()
+        .map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// The certificate that was trusted for this server in the window.
+fn trusted(host: &str, port: u16) -> Result<Option<Fingerprint>, Failure> {
+    let Ok(folders) = Folders::from_env() else {
+        return Ok(None);
+    };
+    let known = Trusted::new(&folders)
+        .find(host, port)
+        .map_err(|error| Failure::Other(error.to_string()))?;
+    known
+        .map(|known| known.fingerprint.as_str().parse())
+        .transpose()
+        .map_err(|error: ftp_client::FingerprintError| Failure::Other(error.to_string()))
+}
+
+fn observer() -> Observer {
+    Arc::new(|event| {
+        use std::io::Write as _;
+        let mark = match event.kind {
+            LogKind::Sent => '>',
+            LogKind::Received => '<',
+            LogKind::Info => '*',
+            LogKind::Warning => '!',
+        };
+        let text = output::mask(&event.text);
+        let mut err = std::io::stderr().lock();
+        for line in text.lines() {
+            let _ = writeln!(err, "{mark} {line}");
+        }
+    })
+}

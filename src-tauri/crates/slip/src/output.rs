@@ -1,0 +1,203 @@
+//! What people and programs see: results on standard output, everything else on standard error.
+
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::sync::{Mutex, PoisonError};
+
+use ftp_client::ftp_proto::{
+    escape,
+    listing::{Entry, Kind, permissions_text},
+};
+use serde::Serialize;
+
+/// Passwords in use. Servers have been seen to repeat them ("500 'PASS secret' not understood"), so whatever they say
+/// goes through [`mask`].
+static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Shorter ones would make holes in every other word, and are no secret anyway.
+const SHORTEST_MASKED: usize = 4;
+
+/// From now on this password is not shown, whoever says it.
+pub(crate) fn keep_secret(password: &[u8]) {
+    let text = String::from_utf8_lossy(password).into_owned();
+    if text.len() >= SHORTEST_MASKED {
+        let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+        // As it would look in a message, too.
+        for form in [escape(password, usize::MAX), text] {
+            if !secrets.contains(&form) {
+                secrets.push(form);
+            }
+        }
+    }
+}
+
+/// The text with all known passwords as `*****`.
+pub(crate) fn mask(text: &str) -> String {
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    secrets.iter().fold(text.to_owned(), |text, secret| {
+        text.replace(secret, "*****")
+    })
+}
+
+/// How results are shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// One JSON object a line.
+    pub(crate) json: bool,
+    /// Nothing but errors.
+    pub(crate) quiet: bool,
+    /// The protocol on standard error.
+    pub(crate) verbose: bool,
+}
+
+impl Output {
+    /// True where a progress bar is welcome.
+    pub(crate) fn shows_progress(self) -> bool {
+        !self.json && !self.quiet && !self.verbose && io::stderr().is_terminal()
+    }
+
+    /// A message on standard error.
+    pub(crate) fn message(self, text: impl std::fmt::Display) {
+        // Nobody is left to be told that this failed.
+        let _ = writeln!(io::stderr(), "slip: {}", mask(&text.to_string()));
+    }
+
+    /// A remark on standard error, unless it is to be quiet.
+    pub(crate) fn remark(self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            self.message(text);
+        }
+    }
+
+    /// One line of results, flushed.
+    pub(crate) fn line(self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}")?;
+        out.flush()
+    }
+
+    /// One object, flushed.
+    pub(crate) fn object(self, object: &impl Serialize) -> io::Result<()> {
+        self.line(&serde_json::to_string(object)?)
+    }
+}
+
+/// One entry of `slip ls --json`.
+#[derive(Debug, Serialize)]
+struct EntryObject<'a> {
+    name: Option<std::borrow::Cow<'a, str>>,
+    r#type: &'static str,
+    size: Option<u64>,
+    modified: Option<String>,
+    permissions: Option<String>,
+    target: Option<std::borrow::Cow<'a, str>>,
+    raw: std::borrow::Cow<'a, str>,
+}
+
+/// Writes a listing as it comes in: nothing is kept.
+pub(crate) struct ListWriter {
+    out: BufWriter<io::StdoutLock<'static>>,
+    json: bool,
+    /// Names are escaped for a terminal, and left as they are for a program.
+    terminal: bool,
+}
+
+impl ListWriter {
+    pub(crate) fn new(json: bool) -> Self {
+        let stdout = io::stdout();
+        Self {
+            terminal: stdout.is_terminal(),
+            out: BufWriter::with_capacity(64 * 1024, stdout.lock()),
+            json,
+        }
+    }
+
+    pub(crate) fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+        let (name, letter) = match entry.kind {
+            Kind::File => ("file", '-'),
+            Kind::Dir | Kind::CurrentDir | Kind::ParentDir => ("dir", 'd'),
+            Kind::Link => ("link", 'l'),
+            Kind::Other => ("other", '?'),
+        };
+        let permissions = entry.permissions.map(permissions_text);
+        if self.json {
+            return self.object(&EntryObject {
+                name: Some(String::from_utf8_lossy(&entry.name)),
+                r#type: name,
+                size: entry.size,
+                modified: entry
+                    .modified
+                    .map(|modified| modified.timestamp.to_string()),
+                permissions,
+                target: entry.target.as_deref().map(String::from_utf8_lossy),
+                raw: String::from_utf8_lossy(&entry.raw),
+            });
+        }
+        let size = entry
+            .size
+            .map_or_else(|| "-".to_owned(), |size| size.to_string());
+        let modified = entry.modified.map_or_else(
+            || "-".to_owned(),
+            |modified| modified.timestamp.strftime("%Y-%m-%d %H:%M").to_string(),
+        );
+        write!(
+            self.out,
+            "{letter}{} {size:>13} {modified:<16} ",
+            permissions.as_deref().unwrap_or("---------"),
+        )?;
+        self.name(&entry.name)?;
+        if let Some(target) = &entry.target {
+            self.out.write_all(b" -> ")?;
+            self.name(target)?;
+        }
+        self.out.write_all(b"\n")
+    }
+
+    /// A line that no parser knew: shown as it is, so that nothing is hidden.
+    pub(crate) fn unparsed(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.json {
+            return self.object(&EntryObject {
+                name: None,
+                r#type: "unparsed",
+                size: None,
+                modified: None,
+                permissions: None,
+                target: None,
+                raw: String::from_utf8_lossy(line),
+            });
+        }
+        self.out
+            .write_all(b"??????????             ? ?                ")?;
+        self.name(line)?;
+        self.out.write_all(b"\n")
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn object(&mut self, object: &EntryObject<'_>) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, object)?;
+        self.out.write_all(b"\n")
+    }
+
+    fn name(&mut self, name: &[u8]) -> io::Result<()> {
+        if self.terminal {
+            self.out.write_all(escape(name, usize::MAX).as_bytes())
+        } else {
+            self.out.write_all(name)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_masked_whoever_says_it() {
+        keep_secret(b"tr0ub4dor\\");
+        keep_secret(b"abc");
+        assert_eq!(mask("500 'PASS tr0ub4dor\\' abc"), "500 'PASS *****' abc");
+        assert_eq!(mask("500 'PASS tr0ub4dor\\\\'"), "500 'PASS *****'");
+    }
+}

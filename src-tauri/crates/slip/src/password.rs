@@ -1,0 +1,121 @@
+//! Where passwords come from: the URL, `$SLIP_PASSWORD`, the keyring, a prompt.
+
+use std::io::IsTerminal as _;
+
+use ftp_client::ftp_proto::Secret;
+use vault::{Keyring, SecretErrorKind, SecretStore as _};
+
+use crate::exit::Failure;
+use crate::output::{self, Output};
+
+/// The variable that may hold a password.
+const VARIABLE: &str = "SLIP_PASSWORD";
+
+/// A password, and whether it came from the keyring.
+pub(crate) struct Found {
+    pub(crate) secret: Secret,
+    pub(crate) from_keyring: bool,
+}
+
+impl Found {
+    fn new(secret: Secret, from_keyring: bool) -> Self {
+        output::keep_secret(secret.expose());
+        Self {
+            secret,
+            from_keyring,
+        }
+    }
+}
+
+/// The first password that is to be had. `accounts` are its names in the keyring, the best one first; `place` is shown
+/// to whoever is asked.
+pub(crate) async fn find(
+    from_url: Option<&Secret>,
+    accounts: Vec<String>,
+    place: &str,
+    output: Output,
+) -> Result<Found, Failure> {
+    if let Some(secret) = from_url {
+        return Ok(Found::new(secret.clone(), false));
+    }
+    if let Some(secret) = from_environment()? {
+        return Ok(Found::new(secret, false));
+    }
+    if let Some(secret) = from_keyring(accounts, output).await? {
+        return Ok(Found::new(secret, true));
+    }
+    prompt(place).await.map(|secret| Found::new(secret, false))
+}
+
+/// The password of a user of our own server: from the environment, or by asking.
+pub(crate) async fn of_new_user(name: &str) -> Result<Secret, Failure> {
+    match from_environment()? {
+        Some(secret) => Ok(secret),
+        None => prompt(&format!("user {name}")).await,
+    }
+}
+
+/// Keeps a password in the keyring; tells why not, which is no reason to fail.
+pub(crate) async fn remember(account: String, secret: &Secret, output: Output) {
+    let Ok(text) = std::str::from_utf8(secret.expose()) else {
+        output.remark("the password was not stored: the keyring takes text only");
+        return;
+    };
+    let secret = vault::Secret::new(text);
+    let stored = tokio::task::spawn_blocking(move || Keyring.set(&account, &secret)).await;
+    if let Ok(Err(error)) = stored {
+        output.remark(format!("the password was not stored: {error}"));
+    }
+}
+
+fn from_environment() -> Result<Option<Secret>, Failure> {
+    let Some(value) = std::env::var_os(VARIABLE) else {
+        return Ok(None);
+    };
+    Secret::try_from(value.into_encoded_bytes())
+        .map(Some)
+        .map_err(|error| Failure::usage(format!("${VARIABLE}: {error}")))
+}
+
+async fn from_keyring(accounts: Vec<String>, output: Output) -> Result<Option<Secret>, Failure> {
+    // It speaks D-Bus, and may ask a person to unlock it.
+    let asked = tokio::task::spawn_blocking(move || {
+        for account in accounts {
+            match Keyring.get(&account) {
+                Ok(secret) => return Ok(Some(secret)),
+                Err(error) if error.kind() == SecretErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    });
+    match asked.await {
+        Ok(Ok(None)) | Err(_) => Ok(None),
+        Ok(Ok(Some(secret))) => Secret::try_from(secret.expose())
+            .map(Some)
+            .map_err(|error| Failure::Other(format!("the password in the keyring: {error}"))),
+        Ok(Err(error)) => {
+            // No keyring is nothing to talk about; one that stays locked is.
+            if output.verbose || error.kind() != SecretErrorKind::Unavailable {
+                output.remark(error);
+            }
+            Ok(None)
+        }
+    }
+}
+
+async fn prompt(place: &str) -> Result<Secret, Failure> {
+    let none = || Failure::NoPassword {
+        place: place.to_owned(),
+    };
+    if !std::io::stderr().is_terminal() {
+        return Err(none());
+    }
+    let question = format!("Password for {place}: ");
+    let answer = tokio::task::spawn_blocking(move || rpassword::prompt_password(question)).await;
+    match answer {
+        Ok(Ok(text)) => Secret::try_from(text.as_str())
+            .map_err(|error| Failure::usage(format!("the password: {error}"))),
+        _ => Err(none()),
+    }
+}
