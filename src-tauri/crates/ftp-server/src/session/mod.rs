@@ -5,6 +5,7 @@
 
 mod control;
 mod data;
+mod during;
 mod transfer;
 
 use std::collections::VecDeque;
@@ -12,17 +13,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ftp_net::Stream;
-use ftp_net::copy::Progress;
 use ftp_proto::listing::MlsxFacts;
 use ftp_proto::{Command, CommandError, Reply, escape};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use vfs::{VPath, Vfs, VfsError, VfsErrorKind};
 
 use crate::account::Account;
-use crate::event::{Direction, EndReason, EventKind, SessionId, TransferOutcome};
+use crate::event::{EndReason, EventKind, SessionId};
 use crate::server::{Config, Shared};
 use crate::verbs::{self, Answer, Outcome};
 use control::{Control, ControlError};
@@ -332,133 +331,6 @@ impl Session {
     async fn send(&mut self, reply: &Reply) -> Result<(), EndReason> {
         tracing::debug!(session = %self.id, "{} {}", reply.code, escape(reply.first_line(), 200));
         self.control.send(reply).await.map_err(|_| EndReason::Gone)
-    }
-
-    /// Runs a transfer and looks at what the client says meanwhile.
-    async fn transfer(&mut self, opening: &Reply, transfer: Transfer) -> Result<(), EndReason> {
-        if self
-            .queue
-            .iter()
-            .any(|q| matches!(q.command, Ok(Command::Abor)))
-        {
-            // The ABOR behind it has been read already: it is meant, too.
-            return self.send(&verbs::reply(426, "Transfer aborted.")).await;
-        }
-        self.send(opening).await?;
-        let path = transfer.path.clone();
-        let direction = transfer.body.direction();
-        self.tell(EventKind::TransferStarted {
-            path: path.clone(),
-            direction,
-        });
-        let progress = Progress::default();
-        let cancel = CancellationToken::new();
-        let mut end = None;
-        let result = {
-            let work = transfer.run(progress.clone(), cancel.clone());
-            tokio::pin!(work);
-            loop {
-                let open = end.is_none() && !cancel.is_cancelled();
-                let room = self.queue.len() < self.config().limits.queued_commands
-                    && self.queued_bytes < QUEUE_BYTES;
-                let quitting = self
-                    .queue
-                    .iter()
-                    .any(|q| matches!(q.command, Ok(Command::Quit)));
-                let stop = self.shared.stop.clone();
-                tokio::select! {
-                    biased;
-                    result = &mut work => break result,
-                    () = stop.cancelled(), if open => {
-                        end = Some(EndReason::Stopped);
-                        cancel.cancel();
-                    }
-                    line = self.control.line(), if open && room && !quitting => match line {
-                        Ok(line) => {
-                            if let Err(reason) = self.overhear(&line, &cancel, &progress, direction).await {
-                                end = Some(reason);
-                                cancel.cancel();
-                            }
-                        }
-                        Err(error) => {
-                            end = Some(self.lost(error).await);
-                            cancel.cancel();
-                        }
-                    }
-                }
-            }
-        };
-        let bytes = progress.bytes();
-        let (reply, outcome) = match result {
-            Ok(stream) => {
-                if let Some(stream) = stream {
-                    while self.lingering.try_join_next().is_some() {}
-                    if self.lingering.len() < LINGERING {
-                        self.lingering.spawn(transfer::linger(stream));
-                    }
-                }
-                (
-                    verbs::reply(226, "Transfer complete."),
-                    TransferOutcome::Complete,
-                )
-            }
-            Err(failure) => {
-                let (code, text) = failure.reply();
-                let outcome = match failure {
-                    transfer::Failure::Aborted => TransferOutcome::Aborted,
-                    _ => TransferOutcome::Failed(text.clone()),
-                };
-                (verbs::reply(code, &text), outcome)
-            }
-        };
-        self.tell(EventKind::TransferEnded {
-            path,
-            direction,
-            bytes,
-            outcome,
-        });
-        match end {
-            None => self.send(&reply).await,
-            Some(EndReason::Stopped) => {
-                self.send(&reply).await?;
-                self.send(&verbs::reply(421, "The server is stopping."))
-                    .await?;
-                Err(EndReason::Stopped)
-            }
-            Some(reason) => Err(reason),
-        }
-    }
-
-    /// A line that came during a transfer: kept for its turn, and for ABOR and STAT also obeyed at once.
-    async fn overhear(
-        &mut self,
-        line: &[u8],
-        cancel: &CancellationToken,
-        progress: &Progress,
-        direction: Direction,
-    ) -> Result<(), EndReason> {
-        let command = self.read(line);
-        match &command {
-            Ok(Command::Abor) => cancel.cancel(),
-            // RFC 959 section 4.1.3: the status of the operation in progress. Behind other commands it waits for its turn, or
-            // its reply would be taken for theirs.
-            Ok(Command::Stat(None)) if self.queue.is_empty() => {
-                let what = match direction {
-                    Direction::Download => "Sending a file",
-                    Direction::Upload => "Receiving a file",
-                    Direction::Listing => "Sending a listing",
-                };
-                let text = format!("{what}: {} bytes so far.", progress.bytes());
-                return self.send(&verbs::reply(211, &text)).await;
-            }
-            _ => {}
-        }
-        self.queued_bytes += line.len();
-        self.queue.push_back(Queued {
-            command,
-            bytes: line.len(),
-        });
-        Ok(())
     }
 }
 
