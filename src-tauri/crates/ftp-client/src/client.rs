@@ -79,6 +79,7 @@ impl Client {
                     Some(error) => Err(error.clone()),
                     None => job(driver).await,
                 };
+                driver.note_end();
                 // Gone by now: what the outcome holds is dropped, which gives a transfer up.
                 let _ = answer.send(outcome);
             })
@@ -289,7 +290,9 @@ impl Client {
             Box::pin(async move {
                 if matches!(command, Command::Cwd(_) | Command::Cdup) {
                     let reply = driver.ask(&command).await?;
-                    driver.cwd = driver.pwd().await.ok();
+                    if reply.code.is_completion() {
+                        driver.arrived(command).await?;
+                    }
                     return Ok(reply);
                 }
                 driver.forget_state();

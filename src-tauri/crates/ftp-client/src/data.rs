@@ -47,7 +47,7 @@ struct Transfer {
 impl Transfer {
     async fn open(client: &Client, command: Command, offset: u64) -> Result<Self, Error> {
         let doing = command.redacted();
-        let (Opened { stream, finished }, idle) = client
+        let (opened, idle) = client
             .run(move |driver| {
                 Box::pin(async move {
                     let idle = driver.config.timeouts.idle;
@@ -55,7 +55,12 @@ impl Transfer {
                 })
             })
             .await?;
-        Ok(Self {
+        Ok(Self::new(client, opened, doing, idle))
+    }
+
+    fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
+        let Opened { stream, finished } = opened;
+        Self {
             ended: stream.is_none(),
             stream,
             finished,
@@ -64,7 +69,7 @@ impl Transfer {
             idle,
             timer: None,
             clean: true,
-        })
+        }
     }
 
     /// Pending is an error once the idle limit has passed since the last byte.
@@ -131,6 +136,10 @@ impl Download {
         offset: u64,
     ) -> Result<Self, Error> {
         Ok(Self(Transfer::open(client, command, offset).await?))
+    }
+
+    pub(crate) fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
+        Self(Transfer::new(client, opened, doing, idle))
     }
 
     /// Copies what is left into `file`, from the file's present position on, by the fastest way there is, and

@@ -6,7 +6,10 @@ use ftp_proto::{
 use futures_util::stream::{self, Stream};
 use tokio::io::AsyncReadExt;
 
-use crate::{Client, Download, Error, ErrorKind, driver::Driver};
+use crate::{
+    Client, Download, Error, ErrorKind,
+    driver::{Driver, Opened},
+};
 
 /// How much of a listing is taken from the connection at a time.
 const PIECE: usize = 64 * 1024;
@@ -23,66 +26,27 @@ pub struct Listing {
     ended: bool,
 }
 
-/// Which command lists, and from where.
-enum Way {
-    Mlsd(Option<RemotePath>),
-    List(Option<Argument>),
-}
-
 impl Listing {
     pub(crate) async fn open(client: &Client, path: Option<RemotePath>) -> Result<Self, Error> {
-        let way = client
-            .run({
-                let path = path.clone();
-                move |driver| Box::pin(driver.listing_way(path))
-            })
-            .await?;
-        let (way, error) = match way {
-            Way::Mlsd(folder) => match Download::open(client, Command::Mlsd(folder), 0).await {
-                Ok(download) => {
-                    return Ok(Self::new(Some(download), ListingDecoder::mlsd()));
-                }
-                // No MLSD after all: LIST from now on.
-                Err(error) if *error.kind() == ErrorKind::Unsupported => {
-                    let way = client
-                        .run(move |driver| {
-                            Box::pin(async move {
-                                driver.mlsd_unknown();
-                                driver.listing_way(path).await
-                            })
-                        })
-                        .await?;
-                    (way, Some(error))
-                }
-                Err(error) => return Err(error),
-            },
-            way => (way, None),
-        };
-        let Way::List(argument) = way else {
-            return Err(error.unwrap_or_else(|| Error::new(ErrorKind::Unsupported, "MLSD")));
-        };
-        let all = argument
-            .as_ref()
-            .is_some_and(|argument| argument.as_bytes().starts_with(b"-a"));
-        let mut opened = Download::open(client, Command::List(argument), 0).await;
-        if let (true, Err(error)) = (all, &opened)
-            && error.reply().is_some_and(|reply| reply.code.is_permanent())
-            && !is_empty_folder(error)
-        {
-            client
-                .run(|driver| {
-                    Box::pin(async move {
-                        driver.list_all_unknown();
-                        Ok(())
-                    })
+        let opened = client
+            .run(move |driver| {
+                Box::pin(async move {
+                    let idle = driver.config.timeouts.idle;
+                    let (opened, command) = driver.open_listing(path).await?;
+                    Ok((opened, command, idle))
                 })
-                .await?;
-            opened = Download::open(client, Command::List(None), 0).await;
-        }
-        let decoder = ListingDecoder::list(jiff::Timestamp::now());
+            })
+            .await;
         match opened {
-            Ok(download) => Ok(Self::new(Some(download), decoder)),
-            Err(error) if is_empty_folder(&error) => Ok(Self::new(None, decoder)),
+            Ok((opened, command, idle)) => {
+                let decoder = match command {
+                    Command::Mlsd(_) => ListingDecoder::mlsd(),
+                    _ => ListingDecoder::list(jiff::Timestamp::now()),
+                };
+                let download = Download::new(client, opened, command.redacted(), idle);
+                Ok(Self::new(Some(download), decoder))
+            }
+            Err(error) if is_empty_folder(&error) => Ok(Self::new(None, ListingDecoder::mlsd())),
             Err(error) => Err(error),
         }
     }
@@ -170,19 +134,37 @@ impl Listing {
 impl Driver {
     /// MLSD where there is one. LIST takes its argument for an option or a pattern on many servers, so the
     /// server is sent into the folder instead; the owner's folder is restored when it matters.
-    async fn listing_way(&mut self, path: Option<RemotePath>) -> Result<Way, Error> {
+    ///
+    /// All of it is one request: between CWD and LIST another handle could send the server elsewhere.
+    async fn open_listing(&mut self, path: Option<RemotePath>) -> Result<(Opened, Command), Error> {
         if self.uses_mlsd() {
-            return Ok(Way::Mlsd(path));
+            let command = Command::Mlsd(path.clone());
+            match self.open(command.clone(), 0).await {
+                // No MLSD after all: LIST from now on.
+                Err(error) if *error.kind() == ErrorKind::Unsupported => self.mlsd_unknown(),
+                outcome => return outcome.map(|opened| (opened, command)),
+            }
         }
-        let all = (!self.list_all_refused())
-            .then(|| Argument::try_from("-a"))
-            .transpose()
-            .map_err(Error::argument)?;
         match path {
             None => self.return_home().await?,
             Some(path) => self.visit(path).await?,
         }
-        Ok(Way::List(all))
+        if !self.list_all_refused() {
+            let all = Argument::try_from("-a").map_err(Error::argument)?;
+            let command = Command::List(Some(all));
+            match self.open(command.clone(), 0).await {
+                Err(error)
+                    if error.reply().is_some_and(|reply| reply.code.is_permanent())
+                        && !is_empty_folder(&error) =>
+                {
+                    self.list_all_unknown();
+                }
+                outcome => return outcome.map(|opened| (opened, command)),
+            }
+        }
+        let command = Command::List(None);
+        let opened = self.open(command.clone(), 0).await?;
+        Ok((opened, command))
     }
 }
 

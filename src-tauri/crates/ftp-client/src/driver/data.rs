@@ -37,24 +37,12 @@ impl Driver {
 
     /// True where TLS 1.3 has given tickets, and all are used up: the next handshake could not resume.
     fn out_of_tickets(&self) -> bool {
-        let learned = self.learned();
-        self.data_encrypted
-            && !learned.tls12
-            && !learned.tls13_only
-            && self
-                .tls
-                .as_ref()
-                .is_some_and(|tls| tls.tickets_seen() > 0 && !tls.can_resume())
+        self.could_downgrade() && self.tls.as_ref().is_some_and(|tls| tls.tickets_seen() > 0)
     }
 
     /// True where a data connection failed the way servers fail those that don't resume.
     fn failed_unresumed(&self, error: &Error) -> bool {
-        let learned = self.learned();
-        let candidate = self.data_encrypted
-            && !learned.tls12
-            && !learned.tls13_only
-            && self.tls.as_ref().is_some_and(|tls| !tls.can_resume());
-        candidate
+        self.could_downgrade()
             && match error.kind() {
                 ErrorKind::Tls => true,
                 _ => error

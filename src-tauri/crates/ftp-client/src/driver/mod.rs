@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize};
 
 use ftp_net::tls::TlsSession;
 use ftp_proto::{Command, Features, RemotePath, Reply};
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Notify, mpsc};
 
 use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
@@ -20,6 +20,11 @@ use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
 pub(crate) use data::Opened;
 pub(crate) use transfer::Finished;
 use transfer::Running;
+
+/// What the log and errors call the time between two commands.
+const IDLE: &str = "the idle connection";
+/// A server that says more than this without being asked is not listened to any longer.
+const MOST_UNASKED: usize = 64;
 
 /// One request of a handle.
 pub(crate) type Job = Box<dyn for<'a> FnOnce(&'a mut Driver) -> BoxFuture<'a, ()> + Send>;
@@ -87,33 +92,61 @@ pub(crate) struct Driver {
 impl Driver {
     /// Serves jobs until every handle is gone.
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut unasked = 0;
         loop {
             if let Some(running) = self.running.take() {
                 self.supervise(running).await;
+                self.note_end();
                 continue;
             }
             let alive = self.control.dead().is_none();
             tokio::select! {
                 biased;
                 job = jobs.recv() => match job {
-                    Some(job) => job(&mut self).await,
+                    Some(job) => {
+                        // What is here already can't be the answer to what is asked now.
+                        while self.control.dead().is_none()
+                            && let Some(reply) = self.control.next_reply(IDLE).now_or_never()
+                        {
+                            self.nobody_asked(reply, &mut unasked);
+                        }
+                        unasked = 0;
+                        job(&mut self).await;
+                    }
                     None => break,
                 },
                 // Nothing was asked: a 421 ends the connection, anything else is of no command.
-                reply = self.control.next_reply("the idle connection"), if alive => {
-                    if let Ok(reply) = reply {
-                        self.control.log(LogKind::Warning, format!("nobody asked for this reply: {}", reply.code));
-                    }
+                reply = self.control.next_reply(IDLE), if alive => {
+                    self.nobody_asked(reply, &mut unasked);
                 }
             }
-            if let Some(error) = self.control.dead() {
-                self.shared.end(error.clone());
-            }
+            self.note_end();
         }
         if self.control.dead().is_none() {
             let goodbye = self.control.exchange(&Command::Quit);
             let _ = tokio::time::timeout(std::time::Duration::from_secs(2), goodbye).await;
             self.control.close().await;
+        }
+    }
+
+    fn nobody_asked(&mut self, reply: Result<Reply, Error>, unasked: &mut usize) {
+        let Ok(reply) = reply else {
+            return;
+        };
+        let warning = format!("nobody asked for this reply: {}", reply.code);
+        self.control.log(LogKind::Warning, warning);
+        *unasked += 1;
+        if *unasked > MOST_UNASKED {
+            self.control
+                .kill(Error::with_reply(ErrorKind::Protocol, IDLE, reply));
+        }
+    }
+
+    /// Tells the handles when the connection is gone. Before an answer is given, so that whoever gets an error finds the
+    /// connection closed.
+    pub(crate) fn note_end(&self) {
+        if let Some(error) = self.control.dead() {
+            self.shared.end(error.clone());
         }
     }
 
@@ -198,6 +231,11 @@ impl Driver {
     pub(crate) async fn cwd(&mut self, command: Command) -> Result<(), Error> {
         // CDUP starts where the owner is, not where a listing went.
         self.command(command.clone()).await?;
+        self.arrived(command).await
+    }
+
+    /// The owner is somewhere else now, by this command.
+    pub(crate) async fn arrived(&mut self, command: Command) -> Result<(), Error> {
         self.astray = None;
         self.cwd = match (self.pwd().await, command) {
             (Ok(path), _) => Some(path),

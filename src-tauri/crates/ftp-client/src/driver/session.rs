@@ -24,7 +24,7 @@ impl Driver {
         };
         loop {
             match Self::attempt(&config, &shared, tls.as_ref()).await {
-                Ok(driver) if driver.wants_tls12() => {
+                Ok(driver) if driver.could_downgrade() => {
                     driver.control.log(
                         LogKind::Info,
                         "the server hands out no TLS 1.3 session tickets; connecting again with TLS 1.2, \
@@ -72,6 +72,10 @@ impl Driver {
         {
             fresh.cwd(Command::Cwd(cwd.clone())).await?;
         }
+        // A listing that is about to begin counts on the place that it was sent to.
+        if let Some(place) = self.astray.take() {
+            fresh.visit(place).await?;
+        }
         fresh.no_mlsd = self.no_mlsd;
         *self = fresh;
         Ok(())
@@ -86,14 +90,16 @@ impl Driver {
         self.config.hosts.get(&self.config.host, self.config.port)
     }
 
-    /// True where this session's data connections couldn't resume it, and TLS 1.2 might help. The tickets of
-    /// TLS 1.3 come with the first replies, so after the login it is known.
-    fn wants_tls12(&self) -> bool {
-        let learned = self.learned();
-        !learned.tls13_only
-            && !learned.tls12
-            && self.data_encrypted
-            && self.tls.as_ref().is_some_and(|tls| !tls.can_resume())
+    /// True where data connections can't resume this session any more (or never could: the tickets of TLS 1.3
+    /// come with the first replies, so after the login it is known), and TLS 1.2 might help. What counts is
+    /// what this session speaks; another one may have changed over already.
+    pub(super) fn could_downgrade(&self) -> bool {
+        self.data_encrypted
+            && !self.learned().tls13_only
+            && self
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.versions() == Versions::Any && !tls.can_resume())
     }
 
     async fn attempt(

@@ -157,6 +157,7 @@ impl Driver {
             None if complete => self.final_reply(doing).await,
             None => self.abort(true).await,
         };
+        self.note_end();
         let _ = answer.send(outcome);
     }
 

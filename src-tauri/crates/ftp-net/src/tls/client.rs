@@ -86,6 +86,7 @@ impl ClientTls {
             verifier: self.verifier.clone(),
             config: Arc::new(config),
             store,
+            versions,
             control: Arc::new(OnceLock::new()),
         }
     }
@@ -98,6 +99,7 @@ pub struct TlsSession {
     verifier: Arc<Verifier>,
     config: Arc<ClientConfig>,
     store: Arc<SessionStore>,
+    versions: Versions,
     /// The certificate of the first connection made in this session, which is the control connection.
     control: Arc<OnceLock<Control>>,
 }
@@ -166,6 +168,12 @@ impl TlsSession {
     #[must_use]
     pub fn by_pin(&self) -> bool {
         self.control.get().is_some_and(|control| control.by_pin)
+    }
+
+    /// Which versions this session may speak.
+    #[must_use]
+    pub const fn versions(&self) -> Versions {
+        self.versions
     }
 
     /// TLS 1.3 tickets at hand; each serves one connection.
