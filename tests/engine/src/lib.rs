@@ -1,6 +1,9 @@
 //! What the engine's tests share. The tests themselves stand in `tests/`.
 #![allow(clippy::unwrap_used)]
 
+pub mod files;
+pub mod own;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -119,13 +122,20 @@ pub async fn entries(client: &Client, folder: &str) -> Vec<Entry> {
     entries
 }
 
-/// Bytes that differ at every place that matters to a block boundary.
+/// Bytes that differ at every place that matters to a block boundary: noise that repeats after a prime number of
+/// bytes, since making 300 MiB of noise takes a debug build longer than moving them.
 pub fn pattern(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_u32;
-    (0..len)
+    let noise: Vec<u8> = (0..len.min(1_000_003))
         .map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
         })
-        .collect()
+        .collect();
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let take = noise.len().min(len - bytes.len());
+        bytes.extend_from_slice(&noise[..take]);
+    }
+    bytes
 }
