@@ -27,7 +27,7 @@ const views = {
   message: 'Views compose feature components, never the other way round.',
 };
 const otherFeatures = (own) => ({
-  regex: `^\\$components/(?!shared/|${own}/)`,
+  regex: `^\\$components/(?!shared/|${own}/)|^\\.\\./(?!shared/)`,
   message: 'A feature component composes shared parts and its own feature.',
 });
 const features = {

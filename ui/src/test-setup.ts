@@ -20,6 +20,7 @@ globalThis.ResizeObserver ??= class {
   unobserve() {}
   disconnect() {}
 };
+HTMLCanvasElement.prototype.getContext = () => null;
 document.elementFromPoint ??= () => null;
 
 afterEach(() => cleanup());

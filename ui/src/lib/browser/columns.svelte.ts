@@ -20,8 +20,8 @@ const MAX = 480;
 export class Columns {
   widths = $state<Record<Exclude<Column, 'name'>, number>>({
     size: 76,
-    modified: 128,
-    permissions: 96,
+    modified: 112,
+    permissions: 88,
   });
   off = $state.raw<ReadonlySet<Column>>(new Set());
 
@@ -34,7 +34,7 @@ export class Columns {
   /** The grid's template: a minimum keeps names readable in a narrow window. */
   readonly template = $derived(
     this.visible
-      .map(({ id }) => (id === 'name' ? 'minmax(120px, 1fr)' : `${this.widths[id]}px`))
+      .map(({ id }) => (id === 'name' ? 'minmax(104px, 1fr)' : `${this.widths[id]}px`))
       .join(' '),
   );
 

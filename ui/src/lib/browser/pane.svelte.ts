@@ -84,9 +84,13 @@ export class Pane {
 
   readonly view = $derived(this.folder.view);
   readonly path = $derived(this.listing?.place.label ?? '');
+  /** Bytes in the selected files; null when none of them has a known size. */
   readonly selectedSize = $derived.by(() => {
-    let bytes = 0;
-    for (const id of this.selection.ids()) bytes += this.folder.entry(id)?.row.size ?? 0;
+    let bytes: number | null = null;
+    for (const id of this.selection.ids()) {
+      const size = this.folder.entry(id)?.row.size ?? null;
+      if (size !== null) bytes = (bytes ?? 0) + size;
+    }
     return bytes;
   });
 
@@ -163,6 +167,8 @@ export class Pane {
 
   setFilter(text: string): void {
     this.filter = text;
+    // What can't be seen must not be selected.
+    this.selection.clear();
     this.#reconfigure();
   }
 
@@ -175,6 +181,7 @@ export class Pane {
   setShowHidden(show: boolean): void {
     if (this.#showHidden === show) return;
     this.#showHidden = show;
+    this.selection.clear();
     this.#reconfigure();
   }
 
@@ -204,7 +211,7 @@ export class Pane {
     const index = Math.max(0, this.cursorIndex);
     const entry = this.view[index];
     if (!entry) return;
-    this.selection.toggle(entry.row.id);
+    this.selection.mark(entry.row.id);
     this.moveCursor(index + 1, 'point');
   }
 
@@ -215,8 +222,11 @@ export class Pane {
 
   /** What an action is about: the selection, else the cursor's row. */
   chosen(): Entry[] {
-    const ids = this.selection.size > 0 ? this.selection.ids() : [this.selection.cursor ?? -1];
-    return ids.flatMap((id) => this.folder.entry(id) ?? []);
+    if (this.selection.size > 0) {
+      return this.selection.ids().flatMap((id) => this.folder.entry(id) ?? []);
+    }
+    const entry = this.view[this.cursorIndex];
+    return entry ? [entry] : [];
   }
 
   /** Opens a folder (or a link, which may be one). False if it is a file. */

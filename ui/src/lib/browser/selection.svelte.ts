@@ -8,6 +8,8 @@ export class Selection {
   /** The row that keys act on. */
   cursor = $state<number | null>(null);
   version = $state(0);
+  /** Rows are being marked one by one: moving the cursor leaves them. */
+  marking = false;
   #ids = new Set<number>();
   #anchor: number | null = null;
 
@@ -28,6 +30,7 @@ export class Selection {
 
   /** Selects this row alone. */
   only(id: number): void {
+    this.marking = false;
     this.#ids = new Set([id]);
     this.#moveTo(id, true);
   }
@@ -42,6 +45,15 @@ export class Selection {
     this.#moveTo(id, true);
   }
 
+  /**
+   * Marks the row or takes its mark away. The first mark stays on a row that is selected
+   * only because the cursor went there.
+   */
+  mark(id: number): void {
+    if (this.marking || !this.#ids.has(id)) this.toggle(id);
+    this.marking = true;
+  }
+
   /** Selects from the anchor to this row; `keep` adds to what is selected. */
   extendTo(id: number, view: Entry[], keep = false): void {
     const to = view.findIndex((entry) => entry.row.id === id);
@@ -50,6 +62,7 @@ export class Selection {
     const from = view.findIndex((entry) => entry.row.id === anchor);
     const [low, high] = from < 0 ? [to, to] : [Math.min(from, to), Math.max(from, to)];
     const ids = keep ? new Set(this.#ids) : new Set<number>();
+    this.marking = false;
     for (let i = low; i <= high; i += 1) {
       const entry = view[i];
       if (entry) ids.add(entry.row.id);
@@ -60,17 +73,20 @@ export class Selection {
   }
 
   all(view: Entry[]): void {
+    this.marking = false;
     this.#ids = new Set(view.map((entry) => entry.row.id));
     this.version += 1;
   }
 
   clear(): void {
+    this.marking = false;
     this.#ids = new Set();
     this.version += 1;
   }
 
   /** Starts over in another folder. */
   reset(): void {
+    this.marking = false;
     this.#ids = new Set();
     this.#anchor = null;
     this.cursor = null;

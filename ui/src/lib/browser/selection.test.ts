@@ -50,6 +50,19 @@ describe('Selection', () => {
     expect(selection.cursor).toBe(1);
   });
 
+  it('marks rows one by one, and keeps what the cursor had selected', () => {
+    const selection = new Selection();
+    selection.only(0);
+    selection.mark(0);
+    selection.point(2);
+    selection.mark(2);
+    expect(selection.ids()).toEqual([0, 2]);
+    selection.mark(0);
+    expect(selection.ids()).toEqual([2]);
+    selection.only(4);
+    expect(selection.marking).toBe(false);
+  });
+
   it('ignores a row that is filtered away', () => {
     const selection = new Selection();
     selection.only(1);

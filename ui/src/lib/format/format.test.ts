@@ -61,6 +61,9 @@ describe('others', () => {
   });
 
   it('writes fingerprints in pairs', () => {
-    expect(formatFingerprint('sha256:0aff12')).toBe('0A:FF:12');
+    expect(formatFingerprint('sha256:0aff12')).toEqual(['0A:FF:12']);
+    const groups = formatFingerprint(`sha256:${'ab'.repeat(32)}`);
+    expect(groups).toHaveLength(4);
+    expect(groups.join('')).toBe(Array(32).fill('AB').join(':'));
   });
 });

@@ -78,8 +78,9 @@ export function formatClock(at: number): string {
   return clock.format(at);
 }
 
-/** "sha256:ab12…" as upper-case pairs in groups, easy to compare by eye. */
-export function formatFingerprint(fingerprint: string): string {
+/** "sha256:ab12…" as groups of eight upper-case pairs, easy to compare by eye. */
+export function formatFingerprint(fingerprint: string): string[] {
   const hex = fingerprint.replace(/^sha256:/, '').toUpperCase();
-  return (hex.match(/.{1,2}/g) ?? []).join(':');
+  const pairs = (hex.match(/.{1,2}/g) ?? []).join(':');
+  return pairs.match(/.{1,24}/g) ?? [];
 }
