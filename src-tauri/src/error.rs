@@ -74,6 +74,21 @@ pub(crate) enum ErrorCode {
     Internal,
 }
 
+impl ErrorCode {
+    /// Whether nothing else will work over this connection either.
+    pub(crate) fn is_of_the_connection(self) -> bool {
+        matches!(
+            self,
+            Self::Resolve
+                | Self::Connect
+                | Self::Timeout
+                | Self::Lost
+                | Self::Busy
+                | Self::StaleListing
+        )
+    }
+}
+
 impl AppError {
     /// An error that trying again won't mend.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -318,7 +333,7 @@ fn sentence(text: &str) -> String {
 mod tests {
     use std::collections::HashSet;
 
-    use ftp_client::Waited;
+    use ftp_client::{CertificateInfo, CertificateProblem, DistrustReason, Waited};
 
     use super::*;
 
@@ -342,6 +357,7 @@ mod tests {
             ErrorKind::Local,
             ErrorKind::Unsupported,
             ErrorKind::Cancelled,
+            ErrorKind::Certificate(Box::new(untrusted())),
         ];
         let codes: HashSet<ErrorCode> = kinds.iter().map(|kind| of_client(kind).0).collect();
         assert_eq!(codes.len(), kinds.len());
@@ -359,6 +375,22 @@ mod tests {
                 message.ends_with('.') && !message.contains("  "),
                 "{message}"
             );
+        }
+    }
+
+    fn untrusted() -> CertificateProblem {
+        CertificateProblem {
+            info: CertificateInfo {
+                subject: "CN=host".into(),
+                issuer: "CN=host".into(),
+                names: Vec::new(),
+                not_before: 0,
+                not_after: 0,
+                fingerprint: ftp_client::Fingerprint([0; 32]),
+                self_signed: true,
+            },
+            reason: DistrustReason::UnknownIssuer,
+            host: "host".into(),
         }
     }
 

@@ -18,7 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use tauri::{Manager, WindowEvent};
+use tauri::{Manager, RunEvent, WindowEvent};
 use tauri_plugin_window_state::StateFlags;
 use tauri_specta::Event as _;
 use tracing_subscriber::EnvFilter;
@@ -82,7 +82,13 @@ pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
                 drag::tell(window, event);
             }
         })
-        .run(tauri::generate_context!())?;
+        .build(tauri::generate_context!())?
+        .run(|app, event| {
+            if let RunEvent::Exit = event {
+                let shell = Arc::clone(&app.state::<Arc<Shell>>());
+                tauri::async_runtime::block_on(async move { shell.leave().await });
+            }
+        });
     Ok(())
 }
 

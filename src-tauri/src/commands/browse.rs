@@ -153,14 +153,25 @@ pub(crate) async fn delete_all(
         deleted: 0,
         failed: Vec::new(),
     };
+    let mut gone: Option<AppError> = None;
     for row in rows {
         let entry = listing.entry(row)?;
-        match delete(shell, &listing.folder, &entry).await {
+        let result = match &gone {
+            // Each of the rest would wait for a server that does not answer.
+            Some(error) => Err(error.clone()),
+            None => delete(shell, &listing.folder, &entry).await,
+        };
+        match result {
             Ok(()) => report.deleted += 1,
-            Err(error) => report.failed.push(DeleteFailure {
-                name: entry.name_for_people(),
-                error,
-            }),
+            Err(error) => {
+                if error.code.is_of_the_connection() {
+                    gone = Some(error.clone());
+                }
+                report.failed.push(DeleteFailure {
+                    name: entry.name_for_people(),
+                    error,
+                });
+            }
         }
     }
     shell.folder_changed(&listing.folder);

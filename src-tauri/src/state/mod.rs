@@ -13,7 +13,7 @@ pub(crate) mod queue;
 pub(crate) mod remote;
 pub(crate) mod sessions;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ftp_client::HostMemory;
 use tokio::sync::OnceCell;
@@ -27,6 +27,9 @@ use crate::{
         sessions::Sessions,
     },
 };
+
+/// How long a person who closed the window is willing to wait for slow servers.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// Tells the window of a changed folder.
 type Teller = Box<dyn Fn(FolderChanged) + Send + Sync>;
@@ -67,6 +70,19 @@ impl Shell {
             hosts: HostMemory::default(),
             practice: OnceCell::new(),
             practice_at_start,
+        }
+    }
+
+    /// Leaves in order: what is half done is tidied up, and the servers hear goodbye. In bounded time.
+    pub(crate) async fn leave(&self) {
+        let sessions = self.sessions.remove_all();
+        let goodbyes =
+            futures_util::future::join_all(sessions.iter().map(|session| session.close()));
+        let all = futures_util::future::join(self.queue.shutdown(), goodbyes);
+        if tokio::time::timeout(LEAVING, all).await.is_err() {
+            tracing::warn!(
+                "a server did not answer in time; something half done may be left there"
+            );
         }
     }
 

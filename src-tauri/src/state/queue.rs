@@ -76,6 +76,11 @@ impl Queue {
         self.queue.clear_finished();
     }
 
+    /// Gives everything up and tidies: no temporary file and no half upload is left behind.
+    pub(crate) async fn shutdown(&self) {
+        self.queue.shutdown().await;
+    }
+
     /// Forgets how to log in where nothing is left to transfer and no session is open.
     pub(crate) fn forget_logins(&self, is_open: impl Fn(u32) -> bool) {
         let mut logins = self.logins.lock();

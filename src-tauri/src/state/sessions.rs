@@ -136,6 +136,12 @@ impl Sessions {
         open.remove(&id)
     }
 
+    /// Takes all of them out.
+    pub(crate) fn remove_all(&self) -> Vec<Arc<Session>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.drain().map(|(_, session)| session).collect()
+    }
+
     /// Cancelled when [`cancel_connects`](Self::cancel_connects) is called.
     pub(crate) fn connecting(&self) -> CancellationToken {
         let connecting = self

@@ -210,3 +210,37 @@ async fn a_failed_transfer_says_why_and_can_be_tried_again() {
     );
     assert_eq!(fs::read(dir.path().join("gone")).unwrap(), b"back");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leaving_in_the_middle_leaves_nothing_half() {
+    let bench = bench();
+    let (server, tree) = serve(None).await;
+    put(&tree, "/large", &vec![7; 200 << 20]).await;
+    let session = plain_session(&bench, &server).await;
+    let from = open_path(&bench, remote(&session), "/").await;
+    let dir = tempfile::tempdir().unwrap();
+    let to = local(&bench, dir.path()).await;
+    send(
+        &bench.shell,
+        from.listing.id,
+        vec![from.row("large")],
+        to.listing.id,
+    )
+    .await
+    .unwrap();
+    // The temporary file is there: it has begun.
+    let begun = async {
+        while fs::read_dir(dir.path()).unwrap().next().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.unwrap();
+    bench.shell.leave().await;
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let entry = entry.unwrap();
+        // It may have been quicker than we; then it is whole.
+        assert_eq!(entry.file_name(), "large");
+        assert_eq!(entry.metadata().unwrap().len(), 200 << 20);
+    }
+    assert!(bench.shell.sessions.get(session.id).is_err());
+}
