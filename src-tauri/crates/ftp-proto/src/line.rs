@@ -2,7 +2,8 @@ use bytes::{Buf, BytesMut};
 
 /// Takes lines out of a stream, whatever pieces it comes in. A line ends with CRLF, a lone LF, a lone CR
 /// followed by anything but NUL or LF, or NUL; CR NUL stands for a CR in the text in Telnet, and ends the line
-/// here as well, since no command or reply may hold one.
+/// here as well, since no command or reply may hold one. A server reads on over a NUL: cut there, `DELE a\0b` would
+/// delete another file than the client named.
 #[derive(Debug, Clone)]
 pub struct LineDecoder {
     limit: usize,
@@ -50,7 +51,7 @@ impl LineDecoder {
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Vec<u8>>, LineError> {
         let found = buffer[self.seen..]
             .iter()
-            .position(|byte| matches!(byte, b'\r' | b'\n' | 0))
+            .position(|byte| matches!(byte, b'\r' | b'\n') || (*byte == 0 && !self.telnet))
             .map(|at| at + self.seen);
         let Some(end) = found else {
             self.seen = buffer.len();
@@ -170,6 +171,8 @@ mod tests {
             &[b"\xff\xf4\xff\xf2ABOR\r\n\xf2ABOR\r\na\xff\xffb\r\n\xff\xfd\x01X\r\n"],
         );
         assert_eq!(got, [&b"ABOR"[..], b"ABOR", b"a\xffb", b"X"]);
+        let got = lines(&mut decoder, &[b"DELE a\0b\r\n"]);
+        assert_eq!(got, [&b"DELE a\0b"[..]]);
     }
 
     proptest! {
