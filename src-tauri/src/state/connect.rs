@@ -51,10 +51,7 @@ enum Prepared {
 /// # Errors
 /// What neither connects nor can be asked about.
 pub(crate) async fn connect(shell: &Arc<Shell>, request: ConnectRequest) -> Result<ConnectOutcome> {
-    let remember = request
-        .remember_password
-        .then(|| request.password.clone())
-        .flatten();
+    let remember = request.remember_password;
     let vault = shell.vault.clone();
     // Files and keyring: the keyring may ask the person to unlock it.
     let plan = match crate::commands::blocking(move || prepare(&vault, request)).await? {
@@ -65,11 +62,11 @@ pub(crate) async fn connect(shell: &Arc<Shell>, request: ConnectRequest) -> Resu
         Some(id) => id.clone(),
         None => vault::login_account(&plan.user, &plan.host, plan.port),
     };
-    let (is_site, user) = (plan.site.is_some(), plan.user.clone());
+    // Also one that stood in the address; an anonymous login has none.
+    let password = plan.password.clone().filter(|_| remember);
+    let is_site = plan.site.is_some();
     let outcome = establish(shell, plan).await?;
-    if let (ConnectOutcome::Connected { session }, Some(password)) = (&outcome, remember)
-        && user != ANONYMOUS
-    {
+    if let (ConnectOutcome::Connected { session }, Some(password)) = (&outcome, password) {
         let vault = shell.vault.clone();
         let kept = crate::commands::blocking(move || {
             remember_password(&vault, &account, is_site, password)
@@ -218,6 +215,7 @@ fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared> {
 
     if plan.user.is_empty() || plan.user.eq_ignore_ascii_case(ANONYMOUS) {
         plan.user = ANONYMOUS.to_owned();
+        plan.password = None;
         return Ok(Prepared::Plan(plan));
     }
     if plan.password.is_some() {
@@ -318,8 +316,8 @@ fn default_port(tls: TlsMode) -> u16 {
 }
 
 /// Puts the password of a login that succeeded into the keyring. Blocks.
-fn remember_password(vault: &Vault, account: &str, is_site: bool, password: String) -> Result<()> {
-    vault.secrets.set(account, &Secret::new(password))?;
+fn remember_password(vault: &Vault, account: &str, is_site: bool, password: Secret) -> Result<()> {
+    vault.secrets.set(account, &password)?;
     if is_site {
         let mut site = vault.sites.get(&SiteId::try_from(account.to_owned())?)?;
         if !site.remember_password {
@@ -331,160 +329,4 @@ fn remember_password(vault: &Vault, account: &str, is_site: bool, password: Stri
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    const PIN: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-    fn vault() -> (tempfile::TempDir, Vault) {
-        let dir = tempfile::tempdir().unwrap();
-        let folders = vault::Folders::new(dir.path().join("config"), dir.path().join("data"));
-        let vault = Vault::new(&folders, Arc::new(vault::MemorySecrets::new()));
-        (dir, vault)
-    }
-
-    fn request(address: &str, user: &str) -> ConnectRequest {
-        ConnectRequest {
-            site: None,
-            address: address.into(),
-            user: user.into(),
-            password: None,
-            tls: TlsMode::Auto,
-            trust: None,
-            allow_plaintext: false,
-            remember_password: false,
-        }
-    }
-
-    fn plan(vault: &Vault, request: ConnectRequest) -> Plan {
-        match prepare(vault, request).unwrap() {
-            Prepared::Plan(plan) => plan,
-            Prepared::Question(question) => panic!("a question: {question:?}"),
-        }
-    }
-
-    fn asked(vault: &Vault, request: ConnectRequest) -> PasswordReason {
-        match prepare(vault, request).unwrap() {
-            Prepared::Question(ConnectOutcome::Password { reason, .. }) => reason,
-            _ => panic!("no question for the password"),
-        }
-    }
-
-    #[test]
-    fn without_a_user_it_is_anonymous() {
-        let (_dir, vault) = vault();
-        let plan = plan(&vault, request("host", ""));
-        assert_eq!((plan.user.as_str(), plan.port), (ANONYMOUS, 21));
-        assert!(plan.password.is_none());
-    }
-
-    #[test]
-    fn an_address_says_everything() {
-        let (_dir, vault) = vault();
-        let plan = plan(&vault, request("ftps://me:pw@host/www", ""));
-        assert_eq!(
-            (plan.user.as_str(), plan.port, plan.tls),
-            ("me", 990, TlsMode::Implicit)
-        );
-        assert_eq!(plan.password.unwrap().expose(), "pw");
-        assert_eq!(plan.start.unwrap().to_string_lossy(), "/www");
-    }
-
-    #[test]
-    fn a_missing_password_is_asked_for_or_remembered() {
-        let (_dir, vault) = vault();
-        assert_eq!(
-            asked(&vault, request("host", "me")),
-            PasswordReason::Missing
-        );
-        remember_password(
-            &vault,
-            &vault::login_account("me", "host", 21),
-            false,
-            "pw".into(),
-        )
-        .unwrap();
-        assert_eq!(
-            plan(&vault, request("host", "me"))
-                .password
-                .unwrap()
-                .expose(),
-            "pw"
-        );
-        assert_eq!(
-            asked(&vault, request("host:2121", "me")),
-            PasswordReason::Missing
-        );
-    }
-
-    #[test]
-    fn a_site_knows_itself() {
-        let (_dir, vault) = vault();
-        let mut site = vault::Site::new("host").unwrap();
-        site.user = "me".into();
-        site.tls = vault::TlsMode::Explicit;
-        site.remote_path = "/www".into();
-        let id: String = vault.sites.save(site).unwrap().id.into();
-        let request = || ConnectRequest {
-            site: Some(id.clone()),
-            ..request("ignored.example", "ignored")
-        };
-        assert_eq!(asked(&vault, request()), PasswordReason::Missing);
-        remember_password(&vault, &id, true, "pw".into()).unwrap();
-        let plan = plan(&vault, request());
-        assert_eq!(
-            (plan.title.as_str(), plan.user.as_str(), plan.tls),
-            ("host", "me", TlsMode::Explicit)
-        );
-        assert_eq!(plan.password.unwrap().expose(), "pw");
-        assert!(vault.sites.list().unwrap()[0].remember_password);
-
-        let unknown = ConnectRequest {
-            site: Some("nosuchsite".into()),
-            ..request()
-        };
-        assert_eq!(
-            prepare(&vault, unknown).err().unwrap().code,
-            crate::error::ErrorCode::SiteNotFound
-        );
-    }
-
-    #[test]
-    fn trust_once_is_not_kept_and_trust_always_is() {
-        let (_dir, vault) = vault();
-        let answered = |always| ConnectRequest {
-            trust: Some(TrustAnswer {
-                fingerprint: PIN.into(),
-                always,
-            }),
-            ..request("host", "")
-        };
-        let once = plan(&vault, answered(false));
-        assert_eq!(once.trust.pins.len(), 1);
-        assert!(plan(&vault, request("host", "")).trust.pins.is_empty());
-
-        plan(&vault, answered(true));
-        let later = plan(&vault, request("HOST", ""));
-        assert_eq!(later.trust.pins[0].to_string(), PIN);
-        assert!(later.pinned_before);
-        assert!(!plan(&vault, request("host:22", "")).pinned_before);
-    }
-
-    #[test]
-    fn nonsense_is_refused() {
-        let (_dir, vault) = vault();
-        for bad in ["", "http://host", "host:99999", "ftp://host/a%0D%0ADELE"] {
-            assert!(prepare(&vault, request(bad, "")).is_err(), "{bad:?}");
-        }
-        let bad_pin = ConnectRequest {
-            trust: Some(TrustAnswer {
-                fingerprint: "sha256:zz".into(),
-                always: true,
-            }),
-            ..request("host", "")
-        };
-        assert!(prepare(&vault, bad_pin).is_err());
-    }
-}
+mod tests;

@@ -109,3 +109,48 @@ fn of_entry(listed: ListedEntry) -> Option<(Entry, Row)> {
     };
     Some((entry, row))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use ftp_client::ftp_proto::listing::Modified;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_is_shown_as_text_and_kept_as_bytes() {
+        let mut listed = ListedEntry::new(b"caf\xe9".as_slice(), Kind::File);
+        listed.size = Some(5);
+        listed.permissions = Some(0o640);
+        listed.modified = Some(Modified {
+            timestamp: jiff::Timestamp::from_second(2).unwrap(),
+            precision: ListedPrecision::Minute,
+            zone_known: false,
+        });
+        let (entry, row) = describe(Line::Entry(listed)).unwrap();
+        assert_eq!(entry.name, EntryName::Remote(b"caf\xe9".as_slice().into()));
+        assert_eq!(row.name, "caf\u{fffd}");
+        assert_eq!(row.modified, Some(Number::from(2000u64)));
+        assert_eq!(row.precision, Some(Precision::Minute));
+        assert_eq!(row.permissions.as_deref(), Some("rw-r-----"));
+    }
+
+    #[test]
+    fn what_stands_for_no_entry_is_not_shown() {
+        for kind in [Kind::CurrentDir, Kind::ParentDir] {
+            assert!(describe(Line::Entry(ListedEntry::new(".", kind))).is_none());
+        }
+        assert!(describe(Line::Skip).is_none());
+    }
+
+    #[test]
+    fn a_line_that_no_parser_knew_is_shown_and_is_no_entry() {
+        let (entry, row) = describe(Line::Unparsed(b"?? \x1b[31m".to_vec())).unwrap();
+        assert_eq!(
+            (entry.name, row.kind),
+            (EntryName::Unparsed, RowKind::Unparsed)
+        );
+        assert_eq!(row.name, "?? \\x1b[31m");
+    }
+}
