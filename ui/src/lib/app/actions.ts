@@ -1,4 +1,5 @@
 import type { Action } from '$lib/actions';
+import { COLUMNS } from '$lib/browser/columns.svelte';
 import { t } from '$lib/messages';
 import type { App } from './app.svelte';
 
@@ -63,7 +64,10 @@ export function actionsOf(app: App): Action[] {
       ...inList,
       keys: 'Ctrl+A',
     }),
-    make('mark', words.mark, () => app.active.mark(), { ...inList, keys: null }),
+    ...COLUMNS.map(({ id }) =>
+      make(`sort-${id}`, t.pane.sortBy(t.pane.column[id]), () => app.active.sortBy(id)),
+    ),
+    make('mark', words.mark, () => app.active.mark(), inList),
     make('hidden', words.hidden, () => app.setShowHidden(!app.preferences.showHidden), {
       keys: 'Ctrl+H',
     }),

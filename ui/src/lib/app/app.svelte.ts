@@ -114,7 +114,7 @@ export class App {
       password: password || null,
       tls,
     };
-    return this.flow.start(request, withoutPassword(address));
+    return this.#connect(request, withoutPassword(address));
   }
 
   connectRecent({ address, user, tls }: Recent): Promise<void> {
@@ -124,19 +124,22 @@ export class App {
 
   connectSite(site: Site, password: string | null = null): Promise<void> {
     this.sites.close();
-    return this.flow.start({ ...BLANK_REQUEST, site: site.id, password }, site.name);
+    return this.#connect({ ...BLANK_REQUEST, site: site.id, password }, site.name);
   }
 
   practice(): Promise<void> {
+    this.#into = null;
     return this.flow.practice(t.connect.practiceHost);
   }
 
   reconnect(): Promise<void> {
-    this.#into = this.tab;
     const { request, session } = this.tab;
-    return request
-      ? this.flow.start(request, session?.title ?? withoutPassword(request.address))
-      : this.practice();
+    if (request) {
+      const label = session?.title ?? withoutPassword(request.address);
+      return this.#connect(request, label, this.tab);
+    }
+    this.#into = this.tab;
+    return this.flow.practice(t.connect.practiceHost);
   }
 
   async refreshSecurity(): Promise<void> {
@@ -235,6 +238,11 @@ export class App {
 
   // Inside
 
+  #connect(request: ConnectRequest, label: string, into: Tab | null = null): Promise<void> {
+    this.#into = into;
+    return this.flow.start(request, label);
+  }
+
   #makeTab(): Tab {
     const pane = new Pane('local', { kind: 'local' }, this.#backend, this.notices);
     pane.setShowHidden(this.preferences.showHidden);
@@ -268,7 +276,7 @@ export class App {
     if (request && !request.site) {
       this.recent = remember(localStorage, this.recent, request);
     }
-    if (fresh || !tab.local.listing || site?.localPath) {
+    if (fresh || !tab.local.listing || (site?.localPath && !previous)) {
       const here = this.local.listing?.place;
       if (site?.localPath) void tab.local.goToPath(site.localPath);
       else if (here) void tab.local.goTo(here);
