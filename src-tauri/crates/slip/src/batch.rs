@@ -369,6 +369,11 @@ fn status(error: &transfer::Error) -> Status {
 
 /// Source and target as they are shown.
 pub(crate) fn ends(direction: Direction, remote: Url, local: &std::path::Path) -> (String, String) {
+    // The queue puts a dot before what lies in the working directory.
+    let local = match local.strip_prefix(".") {
+        Ok(inside) if !inside.as_os_str().is_empty() => inside,
+        _ => local,
+    };
     let (remote, local) = (remote.to_string(), local.display().to_string());
     match direction {
         Direction::Download => (remote, local),

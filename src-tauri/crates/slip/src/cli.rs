@@ -197,7 +197,7 @@ pub(crate) struct Raw {
     /// The server; a path is changed to first
     pub(crate) url: String,
     /// The command, such as "SITE HELP"; several words are joined by blanks
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(required = true)]
     pub(crate) command: Vec<String>,
 }
 

@@ -61,27 +61,31 @@ where
     for (index, url) in urls.iter().enumerate() {
         // In the order of the command line: what comes later may need what comes first.
         let reuse = index > 0 && urls[index - 1].place == url.place;
-        let open = match session.take() {
-            Some(open) if reuse && !open.client.is_closed() => Ok(open),
-            other => {
-                if let Some(other) = other {
-                    other.close().await;
+        let outcome = if url.file_name().is_none() {
+            Err(Failure::usage(format!(
+                "{url}: this is the folder of the login itself"
+            )))
+        } else {
+            let open = match session.take() {
+                Some(open) if reuse && !open.client.is_closed() => Ok(open),
+                other => {
+                    if let Some(other) = other {
+                        other.close().await;
+                    }
+                    connections.open(url).await
                 }
-                connections.open(url).await
+            };
+            match open {
+                Ok(open) => {
+                    let outcome = match open.path(url) {
+                        Some(path) => work(&open, url, &path).await,
+                        None => Err(Failure::usage(format!("{url}: this names nothing"))),
+                    };
+                    session = Some(open);
+                    outcome
+                }
+                Err(failure) => Err(failure),
             }
-        };
-        let outcome = match open {
-            Ok(open) => {
-                let outcome = match open.path(url).filter(|path| !path.is_root()) {
-                    Some(path) if url.file_name().is_some() => work(&open, url, &path).await,
-                    _ => Err(Failure::usage(format!(
-                        "{url}: this is the folder of the login itself"
-                    ))),
-                };
-                session = Some(open);
-                outcome
-            }
-            Err(failure) => Err(failure),
         };
         match &outcome {
             Ok(()) => tally.done(),

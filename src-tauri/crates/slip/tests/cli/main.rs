@@ -1,0 +1,11 @@
+//! The built program against our own server, and against peers that misbehave.
+#![allow(clippy::unwrap_used)]
+
+mod change;
+mod download;
+mod harness;
+mod hostile;
+mod list;
+mod login;
+mod serve;
+mod upload;
