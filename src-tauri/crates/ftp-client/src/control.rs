@@ -10,6 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Error, ErrorKind, LogEvent, LogKind, Observer};
 
+/// A server that still has no answer after this many preliminary replies (1xx) never will. Each has the whole reply limit.
+const MOST_PRELIMINARY: usize = 100;
+
 /// The control connection: commands out, replies in, each in its turn.
 pub(crate) struct Control {
     stream: Option<Stream>,
@@ -165,13 +168,19 @@ impl Control {
     /// A command and its final reply; preliminary ones are passed over.
     pub(crate) async fn exchange(&mut self, command: &Command) -> Result<Reply, Error> {
         self.send(command).await?;
-        let doing = command.redacted();
-        loop {
-            let reply = self.reply(&doing).await?;
+        self.final_reply(&command.redacted()).await
+    }
+
+    /// The next reply that isn't a preliminary one.
+    pub(crate) async fn final_reply(&mut self, doing: &str) -> Result<Reply, Error> {
+        let mut reply = self.reply(doing).await?;
+        for _ in 0..MOST_PRELIMINARY {
             if !reply.code.is_preliminary() {
                 return Ok(reply);
             }
+            reply = self.reply(doing).await?;
         }
+        Err(self.kill(Error::with_reply(ErrorKind::Protocol, doing, reply)))
     }
 
     /// Says goodbye to the TLS layer, best effort.

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ftp_net::{NetError, Stream, Waited};
-use ftp_proto::{Command, Reply};
+use ftp_proto::Command;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Driver, transfer::Finished};
@@ -224,16 +224,6 @@ impl Driver {
             (false, _) => return Err(Error::refused("EPRT", reply)),
         }
         Ok(listener)
-    }
-
-    /// The reply that ends a transfer; preliminary ones are passed over.
-    pub(super) async fn final_reply(&mut self, doing: &str) -> Result<Reply, Error> {
-        loop {
-            let reply = self.control.reply(doing).await?;
-            if !reply.code.is_preliminary() {
-                return Ok(reply);
-            }
-        }
     }
 }
 

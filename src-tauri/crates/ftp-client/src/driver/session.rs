@@ -369,15 +369,11 @@ fn connecting(config: &Config) -> String {
 /// 220, or 120 and then 220 (RFC 959 section 5.4). A 230 means that no login is needed; it is asked for all the
 /// same, since encryption comes first.
 async fn greeting(control: &mut Control, doing: &str) -> Result<Reply, Error> {
-    loop {
-        let reply = control.reply(doing).await?;
-        if reply.code.is_completion() {
-            return Ok(reply);
-        }
-        if !reply.code.is_preliminary() {
-            return Err(Error::with_reply(ErrorKind::Busy, doing, reply));
-        }
+    let reply = control.final_reply(doing).await?;
+    if reply.code.is_completion() {
+        return Ok(reply);
     }
+    Err(Error::with_reply(ErrorKind::Busy, doing, reply))
 }
 
 /// AUTH TLS, else AUTH SSL; false where the server has neither and the mode allows to go on without.

@@ -154,7 +154,7 @@ impl Driver {
         };
         let outcome = match early {
             Some(early) => early,
-            None if complete => self.final_reply(doing).await,
+            None if complete => self.control.final_reply(doing).await,
             None => self.abort(true).await,
         };
         self.note_end();
