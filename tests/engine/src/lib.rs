@@ -3,6 +3,7 @@
 
 pub mod files;
 pub mod own;
+pub mod scripted;
 
 use std::{
     sync::{Arc, Mutex},

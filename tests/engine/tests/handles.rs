@@ -7,21 +7,11 @@ use engine_tests::{
     names,
     own::{OwnServer, Store},
     path, pattern,
+    scripted::config,
 };
-use ftp_client::{Config, Login, Timeouts, TlsMode};
 use std::time::Duration;
 use support::{Kind, Options, Peer, RealServer, Script, Tls};
 use tokio::io::AsyncReadExt as _;
-
-fn config(peer: &Peer) -> Config {
-    let mut config = Config::new("127.0.0.1")
-        .with_port(peer.addr().port())
-        .with_tls(TlsMode::Off)
-        .with_login(Login::new("me", "secret").unwrap());
-    config.allow_plaintext = true;
-    config.timeouts = Timeouts::all(Duration::from_secs(10));
-    config
-}
 
 /// A server without MLSD is sent into a folder to list it: another handle must not send it elsewhere meanwhile.
 #[tokio::test]
