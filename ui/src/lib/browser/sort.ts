@@ -36,28 +36,45 @@ function compareText(a: string, b: string): number {
 }
 
 const RUN = 1024;
-const CHECK = 4096;
+const CHECK = 2048;
 
 /**
  * Sorts into a new array, yielding often enough that a caller can give the window its turn:
- * runs of 1024 are sorted at once, then merged pairwise.
+ * runs of 1024 are sorted at once, then merged pairwise between two arrays, so that large
+ * folders make no garbage.
  */
 export function* sortSteps(entries: Entry[], compare: Compare): Generator<void, Entry[]> {
-  let runs: Entry[][] = [];
-  for (let from = 0; from < entries.length; from += RUN) {
-    runs.push(entries.slice(from, from + RUN).sort(compare));
+  const count = entries.length;
+  let from = entries.slice();
+  for (let start = 0; start < count; start += RUN) {
+    const run = from.slice(start, start + RUN).sort(compare);
+    for (const [i, entry] of run.entries()) from[start + i] = entry;
     yield;
   }
-  while (runs.length > 1) {
-    const merged: Entry[][] = [];
-    for (let i = 0; i < runs.length; i += 2) {
-      const left = runs[i] ?? [];
-      const right = runs[i + 1];
-      merged.push(right ? yield* mergeSteps(left, right, compare) : left);
+  let to = count > RUN ? new Array<Entry>(count) : from;
+  for (let width = RUN; width < count; width *= 2) {
+    for (let left = 0; left < count; left += 2 * width) {
+      const middle = Math.min(left + width, count);
+      const right = Math.min(left + 2 * width, count);
+      let i = left;
+      let j = middle;
+      for (let at = left; at < right; at += 1) {
+        const a = i < middle ? from[i] : undefined;
+        const b = j < right ? from[j] : undefined;
+        if (a && (!b || compare(a, b) <= 0)) {
+          to[at] = a;
+          i += 1;
+        } else if (b) {
+          to[at] = b;
+          j += 1;
+        }
+        if (at % CHECK === CHECK - 1) yield;
+      }
     }
-    runs = merged;
+    [from, to] = [to, from];
+    yield;
   }
-  return runs[0] ?? [];
+  return from;
 }
 
 /** Merges two sorted arrays into a new one, in steps. */
