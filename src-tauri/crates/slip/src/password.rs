@@ -69,7 +69,8 @@ pub(crate) async fn remember(account: String, secret: &Secret, output: Output) {
 }
 
 fn from_environment() -> Result<Option<Secret>, Failure> {
-    let Some(value) = std::env::var_os(VARIABLE) else {
+    // Empty counts as not set, as scripts leave it.
+    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     Secret::try_from(value.into_encoded_bytes())
