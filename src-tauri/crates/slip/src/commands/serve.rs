@@ -1,11 +1,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use ftp_server::{
-    EventKind, Secret, Server, ServerBuilder, ServerEvent, ServerTls, User, vfs::LocalDisk,
-};
+use ftp_server::{EventKind, Secret, Server, ServerBuilder, ServerEvent, ServerTls, User};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
+use vfs::LocalDisk;
 
 use crate::arguments::Moved;
 use crate::cli;
