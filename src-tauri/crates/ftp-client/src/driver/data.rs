@@ -155,7 +155,13 @@ impl Driver {
                     .map_err(|error| Error::with_source(ErrorKind::Protocol, "EPSV", error))?;
                 match self.dial(None, port).await {
                     Ok(tcp) => return Ok(tcp),
-                    Err(error) if matches!(error.kind(), ErrorKind::Connect) => {
+                    // Refused, or swallowed on the way.
+                    Err(error)
+                        if matches!(
+                            error.kind(),
+                            ErrorKind::Connect | ErrorKind::Timeout(Waited::Connect)
+                        ) =>
+                    {
                         self.control.log(
                             LogKind::Warning,
                             "the port that EPSV named can't be reached; trying PASV",

@@ -199,7 +199,11 @@ impl Driver {
 
     async fn go_home(&mut self) -> Result<(), Error> {
         let Some(home) = self.cwd.clone() else {
-            return Ok(());
+            // The server never told where it was, so the place that a relative name belongs to is lost.
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the way back to the working directory, which the server does not name",
+            ));
         };
         let command = Command::Cwd(home);
         let reply = self.control.exchange(&command).await?;
