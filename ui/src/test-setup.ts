@@ -1,6 +1,6 @@
 // jsdom knows neither layout nor <dialog>'s modal methods; the smallest stand-ins.
 import { afterEach } from 'vitest';
-import { cleanup } from '@testing-library/svelte';
+import { cleanup, configure } from '@testing-library/svelte';
 
 HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
   this.open = true;
@@ -22,5 +22,8 @@ globalThis.ResizeObserver ??= class {
 };
 HTMLCanvasElement.prototype.getContext = () => null;
 document.elementFromPoint ??= () => null;
+
+// A busy machine is no failure.
+configure({ asyncUtilTimeout: 8000 });
 
 afterEach(() => cleanup());

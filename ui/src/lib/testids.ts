@@ -26,7 +26,7 @@
  * | context-menu                    | menu; items: role menuitem, data-action                     |
  * | status-local, status-remote     | status lines                                                |
  * | pane-error-local/-remote        | error banner, data-code; error-details opens the raw line   |
- * | lock-button, lock-popover       | data-security: verified, pinned, plain                      |
+ * | lock-button, lock-popover       | data-security: verified, pinned, half (commands only), plain |
  * | dialog-certificate              | trust-once, trust-always, dialog-cancel; data-changed       |
  * | dialog-plaintext                | plaintext-go, dialog-cancel                                 |
  * | dialog-password                 | password-input, password-remember, password-go,             |

@@ -111,6 +111,13 @@ describe('connecting', () => {
     expect(screen.getByTestId('lock-button').dataset['security']).toBe('plain');
   });
 
+  it('says when only the commands are encrypted', async () => {
+    const window = await open();
+    await connectTo(window, 'half.example.com');
+    await rowNamed('remote', 'index.html');
+    expect(screen.getByTestId('lock-button').dataset['security']).toBe('half');
+  });
+
   it('asks for the password, again when it was refused', async () => {
     const window = await open();
     await connectTo(window, 'ask.example.com');

@@ -50,6 +50,8 @@ export type Security =
       version: string;
       cipher: string;
       resumes: boolean | null;
+      /** False where the server encrypts commands but not files. */
+      dataEncrypted: boolean;
       certificate: CertificateInfo;
     };
 

@@ -123,10 +123,13 @@ export const en = {
     button: {
       verified: 'Encrypted and verified',
       pinned: 'Encrypted, trusted by hand',
+      half: 'Files are not encrypted',
       plain: 'Not encrypted',
     },
     verifiedText: 'The certificate is signed by an authority that this computer trusts.',
     pinnedText: 'The certificate was accepted by you, by its fingerprint.',
+    halfText:
+      'Commands and the password are encrypted, but this server sends files and listings in the clear.',
     plainText: 'Anyone on the network between here and the server can read along.',
     version: 'Protocol',
     cipher: 'Cipher',

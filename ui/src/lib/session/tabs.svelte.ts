@@ -18,9 +18,11 @@ export class Tab {
   }
 }
 
-export type LockState = 'verified' | 'pinned' | 'plain';
+export type LockState = 'verified' | 'pinned' | 'half' | 'plain';
 
 export function lockState(security: Security): LockState {
   if (security.kind === 'plain') return 'plain';
+  // Commands alone: whoever listens reads the files.
+  if (!security.dataEncrypted) return 'half';
   return security.trust === 'system' ? 'verified' : 'pinned';
 }
