@@ -1,10 +1,11 @@
 # Everything there is to do with Slipway. The work is in scripts/; these are the names for it.
 
-.PHONY: help setup run test icons format
+.PHONY: help setup run test bench icons format
 
 help:
 	@echo 'make run      install what is missing, build, start the app (without a display: a picture of it)'
 	@echo 'make test     install what is missing, then every check there is'
+	@echo 'make bench    measure slip against curl and lftp'
 	@echo 'make setup    install what is missing to build, run and test'
 	@echo 'make format   format all sources'
 	@echo 'make icons    render icons/slipway.svg to every size'
@@ -19,6 +20,10 @@ run: setup
 # Some steps only, by the names in the closing summary: make test STEPS="format clippy"
 test: setup
 	@scripts/test.sh $(STEPS)
+
+# Needs root. Writes docs/bench.md.
+bench: setup
+	@scripts/bench.py --write
 
 format:
 	cargo fmt --all
