@@ -67,7 +67,7 @@ impl Control {
                 Err(_) => return Err(ControlError::TooLong),
             }
             self.inbox.reserve(1024);
-            if stream.read_buf(&mut self.inbox).await? == 0 {
+            if read(stream, &mut self.inbox).await? == 0 {
                 return Err(ControlError::Gone);
             }
         }
@@ -129,6 +129,23 @@ impl Control {
     pub(crate) async fn close(&mut self) {
         if let Some(mut stream) = self.stream.take() {
             let _ = ftp_net::shutdown_orderly(&mut stream, Duration::from_millis(500)).await;
+        }
+    }
+}
+
+/// Reads what is there. Cancel safe.
+///
+/// On TCP not by `read_buf`: tokio takes a read that gives less than it could for the last one and waits for the network, but a
+/// read also ends before an urgent byte. The line end of an urgent ABOR would be seen with the next command only.
+async fn read(stream: &mut Stream, inbox: &mut BytesMut) -> io::Result<usize> {
+    let Stream::Plain(tcp) = stream else {
+        return stream.read_buf(inbox).await;
+    };
+    loop {
+        tcp.readable().await?;
+        match tcp.try_read_buf(inbox) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            outcome => return outcome,
         }
     }
 }

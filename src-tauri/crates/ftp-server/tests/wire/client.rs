@@ -118,6 +118,14 @@ impl Client {
         stream.flush().await.unwrap();
     }
 
+    /// Sends bytes of which the last is urgent, as RFC 959 wants it of an ABOR (and ftplib does it).
+    #[cfg(unix)]
+    pub(crate) fn send_urgent(&self, bytes: &[u8]) {
+        let tcp = self.stream.as_ref().unwrap().tcp();
+        let sent = rustix::net::send(tcp, bytes, rustix::net::SendFlags::OOB).unwrap();
+        assert_eq!(sent, bytes.len());
+    }
+
     /// Sends a line, and checks the code of its reply. Gives the whole reply.
     #[track_caller]
     pub(crate) fn command<'a>(

@@ -87,6 +87,26 @@ async fn abor_ends_a_download() {
     assert_eq!(aborted, 2);
 }
 
+/// The urgent byte cuts what can be read at once in two; nothing more may be waited for in between.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_urgent_abor_is_seen_at_once() {
+    let (server, _) = big().await;
+    let mut c = Client::login(server.local_addr()).await;
+    for abor in [&b"ABOR\r\n"[..], b"\xff\xf4\xff\xf2ABOR\r\n"] {
+        let mut data = c.data().await;
+        c.command("RETR big", 150).await;
+        data.read_exact(&mut [0; 100]).await.unwrap();
+        c.send_urgent(abor);
+        c.expect(426).await;
+        c.expect(226).await;
+    }
+    c.send_urgent(b"\xff\xf4\xff\xf2");
+    c.command("ABOR", 226).await;
+    c.send_urgent(b"NOOP\r\n");
+    c.expect(200).await;
+}
+
 #[tokio::test]
 async fn abor_ends_an_upload_and_keeps_what_came() {
     let (server, tree) = plain().await;
