@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build, run and test Slipway on Debian or Ubuntu. Quick when nothing is:
-# packages are looked up, tools are looked for, and npm runs only when the lock file has changed.
+# Installs what is missing to build, run and (with the argument `test`) test Slipway on Debian or Ubuntu. Quick when
+# nothing is: packages are looked up, tools are looked for, and npm runs only when the lock file has changed.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -9,12 +9,16 @@ packages=(
     # to build
     build-essential pkg-config curl ca-certificates git
     libwebkit2gtk-4.1-dev librsvg2-dev patchelf
-    # to run and test the window without a screen
-    xvfb openbox xdotool x11-utils imagemagick fonts-dejavu dbus dbus-x11 gnome-keyring at-spi2-core
-    webkit2gtk-driver python3 python3-gi gir1.2-gtk-3.0
-    # peers of the engine's tests
-    lftp openssl iproute2 perl-base procps
+    # to run the window, without a screen too
+    xvfb openbox xdotool x11-utils imagemagick fonts-dejavu dbus dbus-x11 gnome-keyring at-spi2-core procps python3
 )
+for_tests=(
+    webkit2gtk-driver python3-gi gir1.2-gtk-3.0
+    # peers of the engine's tests
+    lftp openssl iproute2 perl-base
+)
+purpose=${1:-run}
+[ "$purpose" = test ] && packages+=("${for_tests[@]}")
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -47,14 +51,20 @@ install_packages() {
 }
 
 install_node() {
-    # Vite needs Node 20.19 or later; older releases of Debian have none that is new enough.
-    if have node && node -e 'const [a,b]=process.versions.node.split(".").map(Number); process.exit(a>20||(a===20&&b>=19)?0:1)'; then
+    # What Vite and its plugins ask for; older releases of Debian have none that is new enough.
+    local wanted="Node 20.19, 22.13, 24 or later is needed (https://nodejs.org)"
+    if have node && node -e '
+        const [a, b] = process.versions.node.split(".").map(Number);
+        process.exit((a === 20 && b >= 19) || (a === 22 && b >= 13) || a >= 24 ? 0 : 1)'; then
         have npm || as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends npm
         return 0
     fi
     local candidate
-    candidate=$(apt-cache policy nodejs 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\)\..*/\1/p')
-    [ "${candidate:-0}" -gt 20 ] || die "Node 20.19 or later is needed (https://nodejs.org); this system has $(node --version 2>/dev/null || echo none)"
+    candidate=$(apt-cache policy nodejs 2>/dev/null | sed -n 's/^ *Candidate: \([0-9]*\.[0-9]*\)\..*/\1/p')
+    case $candidate in
+    20.19 | 20.[2-9][0-9] | 22.1[3-9] | 22.[2-9][0-9] | 2[4-9].* | [3-9][0-9].*) ;;
+    *) die "$wanted; this system has $(node --version 2>/dev/null || echo none)" ;;
+    esac
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends nodejs npm
 }
 
@@ -64,6 +74,7 @@ install_tools() {
         cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
         cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
     fi
+    [ "$purpose" = test ] || return 0
     # Built outside the project, so that its Cargo.lock, its target folder and its settings stay out of it.
     have cargo-nextest || (cd / && cargo install --locked cargo-nextest --version 0.9.143)
     have tauri-driver || (cd / && cargo install --locked tauri-driver --version 2.1.0)
