@@ -170,11 +170,12 @@ impl Pipe {
         if !waiting.is_empty() {
             writer.write_chunk(waiting).await?;
         }
-        writer.finish().await?;
         match end {
             Err(Failure::Truncated) if unclean_end => {}
+            // Not finished: a writer that was given nothing leaves the old file as it was.
             other => drop(other?),
         }
+        writer.finish().await?;
         // The client has closed its direction; ours follows. It may be gone already.
         let _ = tokio::time::timeout(LINGER, self.stream.shutdown()).await;
         Ok(())

@@ -128,6 +128,21 @@ async fn abor_ends_an_upload_and_keeps_what_came() {
 }
 
 #[tokio::test]
+async fn an_upload_that_brought_nothing_leaves_the_old_file() {
+    let (server, tree) = plain().await;
+    let mut c = Client::login(server.local_addr()).await;
+    let before = tree.metadata(&p("/hello")).await.unwrap().len;
+    assert!(before > 0);
+    let data = c.data().await;
+    c.command("STOR hello", 150).await;
+    c.send("ABOR\r\n").await;
+    c.expect(426).await;
+    c.expect(226).await;
+    drop(data);
+    assert_eq!(tree.metadata(&p("/hello")).await.unwrap().len, before);
+}
+
+#[tokio::test]
 async fn abor_before_the_data_connection() {
     let (server, _) = plain().await;
     let mut c = Client::login(server.local_addr()).await;
