@@ -4,6 +4,7 @@
 pub mod drops;
 pub mod files;
 pub mod own;
+pub mod queueing;
 pub mod scripted;
 
 use std::{

@@ -1,130 +1,17 @@
 //! The transfer queue against vsftpd, ProFTPD and Pure-FTPd.
 #![allow(clippy::unwrap_used, unused_crate_dependencies)]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
-};
+use std::{fs, time::Duration};
 
-use engine_tests::{Log, config_for, each_server, path, pattern};
-use ftp_client::{Client, Config};
+use engine_tests::{
+    Log, config_for, each_server, pattern,
+    queueing::{add, assert_done, finished, queue_to, tree, write},
+};
 use support::{Kind, Options, RealServer, Tls};
-use transfer::{
-    Connector, Direction, ItemKind, NewTransfer, Queue, QueueConfig, RetryPolicy, SiteKey, State,
-    Transfer, TransferId, Verified,
-};
-
-struct Connect {
-    config: Mutex<Config>,
-    log: Log,
-}
-
-#[async_trait::async_trait]
-impl Connector for Connect {
-    async fn connect(&self, _site: &SiteKey) -> Result<Client, ftp_client::Error> {
-        let mut config = self.config.lock().unwrap().clone();
-        self.log.attach(&mut config);
-        Client::connect(config).await
-    }
-}
+use transfer::{Direction, ItemKind, Queue, State, Verified};
 
 fn queue(server: &RealServer, tls: Tls, workers: usize) -> (Queue, Log) {
-    let log = Log::default();
-    let connector = Connect {
-        config: Mutex::new(config_for(server, tls)),
-        log: log.clone(),
-    };
-    let config = QueueConfig {
-        workers,
-        retry: RetryPolicy {
-            first_pause: Duration::from_millis(200),
-            ..RetryPolicy::default()
-        },
-        ..QueueConfig::default()
-    };
-    (Queue::new(config, Arc::new(connector)), log)
-}
-
-fn add(
-    queue: &Queue,
-    direction: Direction,
-    kind: ItemKind,
-    local: &Path,
-    remote: &str,
-) -> TransferId {
-    let new = NewTransfer {
-        site: SiteKey::new("test"),
-        direction,
-        kind,
-        local: local.to_owned(),
-        remote: path(remote),
-        size: None,
-        modified: None,
-    };
-    queue.enqueue(vec![new])[0]
-}
-
-async fn finished(queue: &Queue, id: TransferId) -> Transfer {
-    tokio::time::timeout(Duration::from_secs(120), queue.wait_idle())
-        .await
-        .expect("the queue comes to an end");
-    queue.get(id).unwrap()
-}
-
-fn assert_done(queue: &Queue, item: &Transfer, case: &str, log: &Log) {
-    let failed: Vec<_> = queue
-        .list()
-        .into_iter()
-        .filter(|i| i.error.is_some())
-        .collect();
-    assert_eq!(
-        item.state,
-        State::Done,
-        "{case}: {failed:#?}\n{}",
-        log.all()
-    );
-}
-
-/// Path, content (`None` for a folder) and time in seconds of everything in a folder.
-fn tree(folder: &Path) -> BTreeMap<String, Option<(Vec<u8>, u64)>> {
-    let mut found = BTreeMap::new();
-    let mut left = vec![folder.to_owned()];
-    while let Some(at) = left.pop() {
-        for entry in fs::read_dir(&at).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path
-                .strip_prefix(folder)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
-            if path.is_dir() {
-                found.insert(name, None);
-                left.push(path);
-            } else {
-                let modified = fs::metadata(&path).unwrap().modified().unwrap();
-                let seconds = modified.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-                found.insert(name, Some((fs::read(&path).unwrap(), seconds.as_secs())));
-            }
-        }
-    }
-    found
-}
-
-fn write(folder: &Path, name: &str, content: &[u8], seconds: u64) {
-    let path = folder.join(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, content).unwrap();
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-    fs::File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_modified(time)
-        .unwrap();
+    queue_to(config_for(server, tls), workers)
 }
 
 #[tokio::test(flavor = "multi_thread")]
