@@ -1,0 +1,168 @@
+//! The app under test, from start to end.
+
+use std::{ffi::OsString, fs, path::PathBuf, time::Duration};
+
+use fantoccini::{Client, ClientBuilder, wd::TimeoutConfiguration};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::desktop::{Driver, PATIENCE};
+
+/// A person's home: what is in it survives the app.
+#[derive(Debug)]
+pub(crate) struct Home {
+    dir: TempDir,
+    /// Without a session bus there is no keyring.
+    no_bus: bool,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("slipway-window-")
+            .tempdir()
+            .unwrap();
+        for folder in [
+            "ann",
+            "config",
+            "data",
+            "xdg/config",
+            "xdg/data",
+            "xdg/cache",
+            "xdg/state",
+        ] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        Self { dir, no_bus: false }
+    }
+
+    /// A home on a computer that offers no keyring.
+    pub(crate) fn without_keyring() -> Self {
+        Self {
+            no_bus: true,
+            ..Self::new()
+        }
+    }
+
+    /// Where the local pane begins.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.dir.path().join("ann")
+    }
+
+    /// The same, as the window writes it.
+    pub(crate) fn text(&self) -> String {
+        self.files().to_str().unwrap().to_owned()
+    }
+
+    /// The path of something in it, as the window writes it.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.files().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The folder of the sites file.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.dir.path().join("config")
+    }
+
+    /// Everything that the app wrote: configuration, data, and what the web view keeps.
+    pub(crate) fn everything(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut open = vec![self.dir.path().to_owned()];
+        while let Some(folder) = open.pop() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    open.push(path);
+                } else if let Ok(content) = fs::read(&path) {
+                    found.push((path, content));
+                }
+            }
+        }
+        found
+    }
+
+    /// Puts a file into the home; folders are made.
+    pub(crate) fn put(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.files().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.files().join(name)).ok()
+    }
+
+    fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let at = |name: &str| self.dir.path().join(name).into_os_string();
+        let mut variables = vec![
+            ("HOME", at("ann")),
+            ("XDG_CONFIG_HOME", at("xdg/config")),
+            ("XDG_DATA_HOME", at("xdg/data")),
+            ("XDG_CACHE_HOME", at("xdg/cache")),
+            ("XDG_STATE_HOME", at("xdg/state")),
+            ("SLIPWAY_CONFIG_DIR", at("config")),
+            ("SLIPWAY_DATA_DIR", at("data")),
+            ("SLIPWAY_LOG", "info".into()),
+            ("TZ", "UTC".into()),
+        ];
+        if self.no_bus {
+            variables.push(("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".into()));
+        }
+        variables
+    }
+}
+
+/// A running app with its window.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) client: Client,
+    driver: Driver,
+}
+
+impl App {
+    /// Starts the app and waits until its window shows the home.
+    pub(crate) async fn start(home: &Home) -> Self {
+        let driver = Driver::start(&home.files().join(".."), &home.variables());
+        let options = json!({"tauri:options": {"application": env!("CARGO_BIN_EXE_slipway")}});
+        let serde_json::Value::Object(capabilities) = options else {
+            unreachable!()
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&driver.address())
+            .await
+            .unwrap_or_else(|error| panic!("no window: {error}\n{}", driver.log()));
+        client
+            .update_timeouts(TimeoutConfiguration::new(
+                Some(Duration::from_secs(60)),
+                Some(PATIENCE),
+                None,
+            ))
+            .await
+            .unwrap();
+        let app = Self { client, driver };
+        app.settled("local", &home.text()).await;
+        app.resize(1280, 800).await;
+        app
+    }
+
+    /// The process of the app.
+    pub(crate) fn pid(&self) -> u32 {
+        self.driver.app().unwrap()
+    }
+
+    /// What the app and its driver wrote to the terminal.
+    pub(crate) fn output(&self) -> String {
+        self.driver.log()
+    }
+
+    /// Ends the app.
+    pub(crate) async fn quit(self) {
+        // That the app wrote nothing of a panic is part of every test.
+        let output = self.output();
+        assert!(!output.contains("panicked"), "{output}");
+        self.client.close().await.unwrap();
+        drop(self.driver);
+    }
+}
