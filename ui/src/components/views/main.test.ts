@@ -145,6 +145,10 @@ describe('connecting', () => {
     const stored = JSON.stringify(localStorage);
     expect(stored).toContain('ftp://me@files.example.com/x');
     expect(stored).not.toContain('hunter2');
+    expect(window.app.tab.request?.address).toBe('ftp://me@files.example.com/x');
+    expect(screen.getByTestId<HTMLInputElement>('connect-address').value).toBe(
+      'ftp://me@files.example.com/x',
+    );
   });
 
   it('tells what went wrong in words, with the raw line at hand', async () => {

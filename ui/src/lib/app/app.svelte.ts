@@ -272,7 +272,12 @@ export class App {
     tab.security = session.security;
     tab.remote = remote;
     // Never the password; the answers of a person are kept for connecting again.
-    tab.request = request && { ...request, password: null, rememberPassword: false };
+    tab.request = request && {
+      ...request,
+      address: withoutPassword(request.address),
+      password: null,
+      rememberPassword: false,
+    };
     if (request && !request.site) {
       this.recent = remember(localStorage, this.recent, request);
     }
@@ -283,6 +288,10 @@ export class App {
       else void tab.local.home();
     }
     this.quick.password = '';
+    // It stood there for the connect alone; another one may be half typed by now.
+    if (this.quick.address.trim() === request?.address) {
+      this.quick.address = withoutPassword(request.address);
+    }
     this.selectTab(tab);
     this.notices.say(t.connect.connected(session.title));
     const path = place ?? site?.remotePath;

@@ -10,15 +10,31 @@ const KEY = 'slipway.recent';
 const MOST = 8;
 const TLS_MODES: readonly unknown[] = ['auto', 'explicit', 'implicit', 'off'];
 
-/** An address without the password that a URL may carry: passwords are never kept here. */
+/**
+ * An address without the password that it may carry: passwords are never kept, nor shown.
+ * Cut as the shell cuts it (src-tauri/src/address.rs): the login ends at the last "@"
+ * before the first "/", its user at the first ":".
+ */
 export function withoutPassword(address: string): string {
-  return address.trim().replace(/^([a-z][a-z0-9+.-]*:\/\/)?([^@:/]*):.*@(?=[^@]*$)/i, '$1$2@');
+  const text = address.trim();
+  const scheme = text.includes('://') ? text.indexOf('://') + 3 : 0;
+  const slash = text.indexOf('/', scheme);
+  const end = slash < 0 ? text.length : slash;
+  const login = text.slice(scheme, end).lastIndexOf('@');
+  if (login < 0) return text;
+  const user = text.slice(scheme, scheme + login).split(':', 1)[0] ?? '';
+  return text.slice(0, scheme) + user + text.slice(scheme + login);
 }
 
 export function loadRecent(storage: Storage): Recent[] {
   try {
     const list: unknown = JSON.parse(storage.getItem(KEY) ?? '[]');
-    return Array.isArray(list) ? list.filter(isRecent).slice(0, MOST) : [];
+    if (!Array.isArray(list)) return [];
+    const known = list.filter(isRecent).slice(0, MOST);
+    const clean = known.map((entry) => ({ ...entry, address: withoutPassword(entry.address) }));
+    // A version before this one let some passwords through.
+    if (clean.some(({ address }, i) => address !== known[i]?.address)) store(storage, clean);
+    return clean;
   } catch {
     return [];
   }
@@ -31,12 +47,16 @@ export function remember(storage: Storage, list: Recent[], entry: Recent): Recen
   const clean = { address, user: entry.user, tls: entry.tls };
   const others = list.filter((old) => old.address !== address || old.user !== entry.user);
   const next = [clean, ...others].slice(0, MOST);
+  store(storage, next);
+  return next;
+}
+
+function store(storage: Storage, list: Recent[]): void {
   try {
-    storage.setItem(KEY, JSON.stringify(next));
+    storage.setItem(KEY, JSON.stringify(list));
   } catch {
     // A full or forbidden storage only forgets.
   }
-  return next;
 }
 
 function isRecent(value: unknown): value is Recent {
