@@ -76,4 +76,5 @@ if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
     exec "$app" "$@"
 fi
 say "no display here: starting one, to take a picture of the practice site"
-scripts/with-display.sh --keyring scripts/run.sh --picture
+# The window is 1280x800; its title bar and frame need room beside it.
+scripts/with-display.sh --keyring --size 1320x880 scripts/run.sh --picture
