@@ -360,3 +360,26 @@ async fn a_server_that_stops_half_way_is_a_lost_connection() {
         assert!(error.is_retryable(), "{case} {error}");
     }
 }
+
+/// The server hears of a local failure by a broken connection, and its complaint about that must not hide the cause.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_here_is_never_taken_for_a_failure_there() {
+    for tls in [Tls::Off, Tls::Explicit] {
+        let server = OwnServer::start(Store::Memory, tls).await;
+        server.put("/f", &pattern(2_000_000)).await;
+        let (client, log) = connect(server.config()).await.unwrap();
+        for turn in 0..100 {
+            let download = client.retr(&path("/f"), 0).await.unwrap();
+            let full = std::fs::File::options().write(true).open("/dev/full");
+            let copied = download.copy_to_file(full.unwrap(), Progress::default());
+            let error = copied.await.unwrap_err();
+            assert_eq!(
+                *error.kind(),
+                ErrorKind::Local,
+                "{turn}: {error}\n{}",
+                log.all()
+            );
+        }
+        assert_eq!(client.size(&path("/f")).await.unwrap(), 2_000_000);
+    }
+}

@@ -97,12 +97,17 @@ async fn run(
         if outcome.is_err() {
             wire.reset_on_drop();
         }
-        outcome
+        (outcome, wire)
     })
     .await;
     drop(cancel);
     match outcome {
-        Ok(outcome) => outcome,
+        // The connection is closed only where our outcome is known: the peer's complaint about the reset must not
+        // overtake the reason for it.
+        Ok((outcome, wire)) => {
+            drop(wire);
+            outcome
+        }
         Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
         Err(_) => Err(NetError::Cancelled),
     }
