@@ -155,23 +155,29 @@ pub(crate) async fn delete_all(
     };
     let mut gone: Option<AppError> = None;
     for row in rows {
-        let entry = listing.entry(row)?;
-        let result = match &gone {
+        // A row that is no entry fails by itself: the others are deleted, and what was is told.
+        let entry = listing.entry(row);
+        let name = match &entry {
+            Ok(entry) => entry.name_for_people(),
+            Err(_) => String::from("(a line that could not be read)"),
+        };
+        let result = match (&gone, entry) {
+            (_, Err(error)) => Err(error),
             // Each of the rest would wait for a server that does not answer.
-            Some(error) => Err(error.clone()),
-            None => delete(shell, &listing.folder, &entry).await,
+            (Some(error), Ok(_)) => Err(error.clone()),
+            (None, Ok(entry)) => {
+                let result = delete(shell, &listing.folder, &entry).await;
+                gone = result
+                    .as_ref()
+                    .err()
+                    .filter(|error| error.code.is_of_the_connection())
+                    .cloned();
+                result
+            }
         };
         match result {
             Ok(()) => report.deleted += 1,
-            Err(error) => {
-                if error.code.is_of_the_connection() {
-                    gone = Some(error.clone());
-                }
-                report.failed.push(DeleteFailure {
-                    name: entry.name_for_people(),
-                    error,
-                });
-            }
+            Err(error) => report.failed.push(DeleteFailure { name, error }),
         }
     }
     shell.folder_changed(&listing.folder);

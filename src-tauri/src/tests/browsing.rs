@@ -221,3 +221,37 @@ async fn the_local_pane_follows_the_disk() {
     assert_eq!((report.deleted, report.failed.len()), (1, 0));
     assert!(dir.path().join("uno").exists() && !dir.path().join("two").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_no_entry_does_not_stop_the_others_from_being_deleted() {
+    use crate::{
+        dto::RowKind,
+        state::{
+            folder::Folder,
+            listings::{Entry, EntryName},
+        },
+    };
+    let mut bench = bench();
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["one", "two"].map(|name| {
+        std::fs::write(dir.path().join(name), "").unwrap();
+        EntryName::Local(name.into())
+    });
+    let listing = bench.shell.listings.open(Folder::Local(dir.path().into()));
+    let [one, two] = names;
+    listing
+        .add([one, EntryName::Unparsed, two].map(|name| Entry {
+            name,
+            kind: RowKind::File,
+            size: None,
+        }))
+        .unwrap();
+    let report = browse::delete_all(&bench.shell, listing.id, vec![0, 1, 99, 2])
+        .await
+        .unwrap();
+    assert_eq!(report.deleted, 2);
+    let codes: Vec<_> = report.failed.iter().map(|f| f.error.code).collect();
+    assert_eq!(codes, [ErrorCode::Argument, ErrorCode::StaleListing]);
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
+    told_of(&mut bench, listing.id).await;
+}
