@@ -50,6 +50,7 @@ pub(crate) async fn cancel_connect(shell: Shared<'_>) -> Result<()> {
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn start_practice(shell: Shared<'_>) -> Result<ConnectOutcome> {
+    let giving_up = shell.sessions.connecting();
     let practice = shell.practice.get_or_try_init(Practice::start).await?;
-    connect::establish(&shell, practice.plan()).await
+    connect::establish(&shell, practice.plan(), &giving_up).await
 }

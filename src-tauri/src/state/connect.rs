@@ -7,6 +7,7 @@ use ftp_client::{
     ftp_proto::RemotePath,
 };
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 use vault::{Secret, SecretErrorKind, SiteId};
 
 use super::{Shell, Vault, sessions::Session};
@@ -51,10 +52,17 @@ enum Prepared {
 /// # Errors
 /// What neither connects nor can be asked about.
 pub(crate) async fn connect(shell: &Arc<Shell>, request: ConnectRequest) -> Result<ConnectOutcome> {
+    // From the start: the person may give up while the keyring asks to be unlocked.
+    let giving_up = shell.sessions.connecting();
     let remember = request.remember_password;
     let vault = shell.vault.clone();
-    // Files and keyring: the keyring may ask the person to unlock it.
-    let plan = match crate::commands::blocking(move || prepare(&vault, request)).await? {
+    // Files and keyring.
+    let prepared = tokio::select! {
+        biased;
+        () = giving_up.cancelled() => return Err(AppError::cancelled()),
+        prepared = crate::commands::blocking(move || prepare(&vault, request)) => prepared?,
+    };
+    let plan = match prepared {
         Prepared::Plan(plan) => plan,
         Prepared::Question(question) => return Ok(question),
     };
@@ -65,7 +73,7 @@ pub(crate) async fn connect(shell: &Arc<Shell>, request: ConnectRequest) -> Resu
     // Also one that stood in the address; an anonymous login has none.
     let password = plan.password.clone().filter(|_| remember);
     let is_site = plan.site.is_some();
-    let outcome = establish(shell, plan).await?;
+    let outcome = establish(shell, plan, &giving_up).await?;
     if let (ConnectOutcome::Connected { session }, Some(password)) = (&outcome, password) {
         let vault = shell.vault.clone();
         let kept = crate::commands::blocking(move || {
@@ -81,17 +89,21 @@ pub(crate) async fn connect(shell: &Arc<Shell>, request: ConnectRequest) -> Resu
     Ok(outcome)
 }
 
-/// Carries a plan out.
+/// Carries a plan out, unless it was or is given up.
 ///
 /// # Errors
 /// What can't be asked about.
-pub(crate) async fn establish(shell: &Arc<Shell>, plan: Plan) -> Result<ConnectOutcome> {
+pub(crate) async fn establish(
+    shell: &Arc<Shell>,
+    plan: Plan,
+    giving_up: &CancellationToken,
+) -> Result<ConnectOutcome> {
     let id = shell.sessions.next_id();
     let config = config(shell, id, &plan)?;
-    let giving_up = shell.sessions.connecting();
     let connected = tokio::select! {
-        connected = Client::connect(config.clone()) => connected,
+        biased;
         () = giving_up.cancelled() => return Err(AppError::cancelled()),
+        connected = Client::connect(config.clone()) => connected,
     };
     let client = match connected {
         Ok(client) => client,

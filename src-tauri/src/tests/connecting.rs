@@ -1,6 +1,6 @@
 use ftp_server::ServerTls;
 use tokio::net::TcpListener;
-use vault::{SecretStore as _, login_account};
+use vault::{KeyringStatus, Secret, SecretError, SecretStore as _, login_account};
 
 use super::*;
 use crate::{
@@ -192,7 +192,8 @@ async fn a_connect_under_way_can_be_given_up() {
 async fn the_practice_site_trusts_itself_and_nobody_else() {
     let bench = bench();
     let practice = crate::practice::Practice::start().await.unwrap();
-    let session = session(connect::establish(&bench.shell, practice.plan()).await);
+    let giving_up = bench.shell.sessions.connecting();
+    let session = session(connect::establish(&bench.shell, practice.plan(), &giving_up).await);
     assert_eq!(session.title, "practice.slipway");
     assert!(matches!(
         session.security,
@@ -210,4 +211,87 @@ async fn the_practice_site_trusts_itself_and_nobody_else() {
         root.names(),
         ["README.txt", "docs", "logbook", "upload here", "www"]
     );
+}
+
+/// A keyring that waits to be unlocked, and says when it does.
+struct Locked {
+    asked: mpsc::UnboundedSender<()>,
+    unlocked: Mutex<std::sync::mpsc::Receiver<()>>,
+    secrets: MemorySecrets,
+}
+
+impl SecretStore for Locked {
+    fn get(&self, account: &str) -> std::result::Result<Secret, SecretError> {
+        self.asked.send(()).unwrap();
+        self.unlocked
+            .lock()
+            .unwrap()
+            .recv_timeout(PATIENCE)
+            .unwrap();
+        self.secrets.get(account)
+    }
+
+    fn set(&self, account: &str, secret: &Secret) -> std::result::Result<(), SecretError> {
+        self.secrets.set(account, secret)
+    }
+
+    fn delete(&self, account: &str) -> std::result::Result<(), SecretError> {
+        self.secrets.delete(account)
+    }
+
+    fn status(&self) -> KeyringStatus {
+        self.secrets.status()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connect_given_up_while_the_keyring_is_locked_never_logs_in() {
+    let (asked, mut is_asked) = mpsc::unbounded_channel();
+    let (unlock, unlocked) = std::sync::mpsc::channel();
+    let secrets = MemorySecrets::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    secrets
+        .set(
+            &login_account(USER, "127.0.0.1", port),
+            &Secret::new(PASSWORD),
+        )
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let folders = Folders::new(dir.path().join("config"), dir.path().join("data"));
+    let locked = Arc::new(Locked {
+        asked,
+        unlocked: Mutex::new(unlocked),
+        secrets,
+    });
+    let shell = Arc::new(Shell::new(
+        Box::new(|_| ()),
+        Vault::new(&folders, locked),
+        false,
+    ));
+    let request = ConnectRequest {
+        site: None,
+        address: format!("127.0.0.1:{port}"),
+        user: USER.into(),
+        password: None,
+        tls: TlsMode::Off,
+        trust: None,
+        allow_plaintext: true,
+        remember_password: false,
+    };
+    let connecting = {
+        let shell = Arc::clone(&shell);
+        tokio::spawn(async move { connect::connect(&shell, request).await })
+    };
+    tokio::time::timeout(PATIENCE, is_asked.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    shell.sessions.cancel_connects();
+    unlock.send(()).unwrap();
+    let outcome = tokio::select! {
+        outcome = connecting => outcome.unwrap(),
+        _ = listener.accept() => panic!("it connects although it was given up"),
+    };
+    assert_eq!(outcome.unwrap_err().code, ErrorCode::Cancelled);
 }
