@@ -58,8 +58,7 @@ impl Client {
     }
 
     fn gone(&self) -> Error {
-        self.ended()
-            .unwrap_or_else(|| Error::new(ErrorKind::Lost, "the session"))
+        self.ended().unwrap_or_else(|| Error::gone("the session"))
     }
 
     /// Runs a job on the connection's task. It runs to its end even if this future is dropped; only one that

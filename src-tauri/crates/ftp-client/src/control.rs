@@ -49,6 +49,7 @@ impl Control {
     /// Closes the connection; every later use gives this error.
     pub(crate) fn kill(&mut self, error: Error) -> Error {
         self.stream = None;
+        error.mark_fatal();
         self.dead.get_or_insert(error).clone()
     }
 
@@ -81,7 +82,7 @@ impl Control {
     fn gone(&self) -> Error {
         self.dead
             .clone()
-            .unwrap_or_else(|| Error::new(ErrorKind::Lost, "the control connection"))
+            .unwrap_or_else(|| Error::gone("the control connection"))
     }
 
     /// Sends a command.

@@ -40,8 +40,6 @@ struct Transfer {
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     ended: bool,
-    /// False after a TLS connection that ended without a goodbye.
-    clean: bool,
 }
 
 impl Transfer {
@@ -68,7 +66,6 @@ impl Transfer {
             doing,
             idle,
             timer: None,
-            clean: true,
         }
     }
 
@@ -269,7 +266,6 @@ impl AsyncRead for Download {
             // TLS cut off without a goodbye: the server's reply decides whether that was all.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 this.ended = true;
-                this.clean = false;
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

@@ -1,4 +1,11 @@
-use std::{error::Error as StdError, fmt, sync::Arc};
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use ftp_net::{NetError, Waited, tls::CertificateProblem};
 use ftp_proto::{ArgumentError, Reply};
@@ -13,6 +20,8 @@ struct Inner {
     doing: String,
     reply: Option<Reply>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Set when the connection was closed because of it.
+    fatal: AtomicBool,
 }
 
 /// What went wrong, to match on.
@@ -81,6 +90,7 @@ impl Error {
             doing: doing.into(),
             reply: None,
             source: None,
+            fatal: AtomicBool::new(false),
         }))
     }
 
@@ -94,6 +104,7 @@ impl Error {
             doing: doing.into(),
             reply: None,
             source: Some(source.into()),
+            fatal: AtomicBool::new(false),
         }))
     }
 
@@ -103,6 +114,7 @@ impl Error {
             doing: doing.into(),
             reply: Some(reply),
             source: None,
+            fatal: AtomicBool::new(false),
         }))
     }
 
@@ -186,13 +198,21 @@ impl Error {
         }
     }
 
-    /// True where the control connection can't be used any more.
+    /// True where the control connection was closed because of it: the session can't be used any more.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::Lost | ErrorKind::Busy | ErrorKind::Protocol
-        ) || matches!(self.0.kind, ErrorKind::Timeout(Waited::Reply))
+        self.0.fatal.load(Ordering::Relaxed)
+    }
+
+    /// The session is over, and nobody kept the reason.
+    pub(crate) fn gone(what: &str) -> Self {
+        let error = Self::new(ErrorKind::Lost, what);
+        error.mark_fatal();
+        error
+    }
+
+    pub(crate) fn mark_fatal(&self) {
+        self.0.fatal.store(true, Ordering::Relaxed);
     }
 }
 

@@ -88,7 +88,7 @@ impl Finished {
             State::Running { finish, .. } => finish,
         };
         let (answer, answered) = oneshot::channel();
-        let lost = || Error::new(ErrorKind::Lost, "the transfer");
+        let lost = || Error::gone("the transfer");
         finish
             .send(Finish { complete, answer })
             .map_err(|_| lost())?;
