@@ -96,6 +96,14 @@ impl SiteInput {
     }
 }
 
+/// What came of deleting a site.
+#[derive(Clone, Debug, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SiteDeleted {
+    /// Why its password may still be in the keyring.
+    pub(crate) password_left: Option<AppError>,
+}
+
 /// What happens to a site's password when the site is saved.
 #[derive(Clone, Deserialize, Type)]
 #[serde(

@@ -47,8 +47,11 @@ export const commands = {
 	 *  The keyring goes first: if it fails, the site stays as it was, and the window can offer to save it without.
 	 */
 	saveSite: (site: SiteInput, password: PasswordChange) => typedError<Site, AppError>(__TAURI_INVOKE("save_site", { site, password })),
-	/**  Deletes a site and its password. */
-	deleteSite: (id: string) => typedError<null, AppError>(__TAURI_INVOKE("delete_site", { id })),
+	/**
+	 *  Deletes a site and its password. A keyring that does not answer must not keep the site: what may be left there is
+	 *  told.
+	 */
+	deleteSite: (id: string) => typedError<SiteDeleted, AppError>(__TAURI_INVOKE("delete_site", { id })),
 	/**  What the window needs to know before it shows anything. */
 	appInfo: () => typedError<AppInfo, AppError>(__TAURI_INVOKE("app_info")),
 	/**  Whether passwords can be remembered. */
@@ -381,6 +384,12 @@ export type Site = {
 	allowPlaintext: boolean,
 	/**  The keyring holds its password. */
 	passwordStored: boolean,
+};
+
+/**  What came of deleting a site. */
+export type SiteDeleted = {
+	/**  Why its password may still be in the keyring. */
+	passwordLeft: AppError | null,
 };
 
 /**  A site as the person edited it. */

@@ -398,8 +398,11 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
       return site;
     },
     deleteSite: async (id) => {
+      const left = sites.get(id)?.passwordStored && !keyring;
       sites.delete(id);
+      if (left) return { passwordLeft: error('keyring', 'There is no keyring.', NO_KEYRING) };
       passwords.delete(id);
+      return { passwordLeft: null };
     },
     keyringStatus: async () => ({
       available: keyring,

@@ -194,6 +194,11 @@ export interface Site extends SiteInput {
   passwordStored: boolean;
 }
 
+export interface SiteDeleted {
+  /** Why its password may still be in the keyring. */
+  passwordLeft: ErrorData | null;
+}
+
 export type PasswordChange =
   { kind: 'keep' } | { kind: 'forget' } | { kind: 'store'; password: string };
 
@@ -245,7 +250,7 @@ export interface Backend {
 
   listSites(): Promise<Site[]>;
   saveSite(site: SiteInput, password: PasswordChange): Promise<Site>;
-  deleteSite(id: string): Promise<void>;
+  deleteSite(id: string): Promise<SiteDeleted>;
   keyringStatus(): Promise<KeyringStatus>;
 
   loadSettings(): Promise<Settings>;

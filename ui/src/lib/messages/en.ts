@@ -301,6 +301,7 @@ export const en = {
     remove: 'Delete site',
     removeAsk: (name: string) => `Delete the site ${name} and its stored password?`,
     removed: (name: string) => `Site ${name} deleted`,
+    passwordLeft: 'The keyring did not answer, so the password may still be in it.',
     unnamed: 'New site',
     needsHost: 'Enter the server’s host name.',
     badPort: 'A port is a number from 1 to 65535.',

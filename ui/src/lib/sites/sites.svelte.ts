@@ -173,10 +173,13 @@ export class Sites {
       return;
     }
     try {
-      await this.#backend.deleteSite(id);
+      const { passwordLeft: left } = await this.#backend.deleteSite(id);
       this.draft = null;
       await this.load();
-      this.#notices.success(t.sites.removed(name));
+      if (left) {
+        const detail = left.detail ?? left.message;
+        this.#notices.problem(t.sites.removed(name), t.sites.passwordLeft, detail);
+      } else this.#notices.success(t.sites.removed(name));
     } catch (thrown) {
       this.error = toAppError(thrown);
     }
