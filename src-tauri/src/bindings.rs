@@ -32,6 +32,8 @@ pub(crate) fn builder() -> Builder<Wry> {
             commands::site::list_sites,
             commands::site::save_site,
             commands::site::delete_site,
+            commands::trusted::list_trusted,
+            commands::trusted::forget_trusted,
             commands::settings::app_info,
             commands::settings::keyring_status,
             commands::settings::load_settings,

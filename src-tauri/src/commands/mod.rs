@@ -7,6 +7,7 @@ pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod site;
 pub(crate) mod transfer;
+pub(crate) mod trusted;
 
 use std::sync::Arc;
 

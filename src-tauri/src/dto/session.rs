@@ -79,8 +79,35 @@ impl From<TlsMode> for vault::TlsMode {
 pub(crate) struct TrustAnswer {
     /// `sha256:` and 64 hex digits, as the question had it.
     pub(crate) fingerprint: String,
+    /// Whom the certificate names, as the question had it: kept for people who look at what they trust.
+    pub(crate) subject: String,
     /// For every later connection to this host and port, or for this session only.
     pub(crate) always: bool,
+}
+
+/// A certificate that is trusted for every connection to a host and port.
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TrustedCertificate {
+    pub(crate) host: String,
+    pub(crate) port: u32,
+    /// `sha256:` and 64 hex digits.
+    pub(crate) fingerprint: String,
+    pub(crate) subject: String,
+    /// Milliseconds since the epoch.
+    pub(crate) trusted_at: Number,
+}
+
+impl From<vault::TrustedCertificate> for TrustedCertificate {
+    fn from(certificate: vault::TrustedCertificate) -> Self {
+        Self {
+            host: certificate.host,
+            port: certificate.port.into(),
+            fingerprint: certificate.fingerprint.into(),
+            subject: certificate.subject,
+            trusted_at: Number::from_timestamp(certificate.trusted_at),
+        }
+    }
 }
 
 /// What came of a connect: a session, or a question that the person has to answer.

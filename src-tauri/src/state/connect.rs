@@ -23,6 +23,9 @@ use crate::{
 /// The user of a server that asks for none (RFC 1635).
 const ANONYMOUS: &str = "anonymous";
 
+/// Characters of a certificate's subject that are kept: more is of no use to a person.
+const SUBJECT: usize = 500;
+
 /// Where to connect, as whom and how.
 pub(crate) struct Plan {
     pub(crate) title: String,
@@ -311,9 +314,16 @@ fn trusted_now(vault: &Vault, plan: &Plan, answer: &TrustAnswer) -> Result<Finge
     let trusted = fingerprint(&answer.fingerprint)?;
     if answer.always {
         let kept = vault::Fingerprint::parse(&answer.fingerprint)?;
+        // The certificate's own words, which may be anything.
+        let subject: String = answer
+            .subject
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(SUBJECT)
+            .collect();
         vault
             .trusted
-            .pin(&plan.host, plan.port, kept, "", Timestamp::now())?;
+            .pin(&plan.host, plan.port, kept, &subject, Timestamp::now())?;
     }
     Ok(trusted)
 }

@@ -23,6 +23,7 @@ fn answered(
     ConnectRequest {
         trust: Some(TrustAnswer {
             fingerprint: question.certificate.fingerprint.clone(),
+            subject: question.certificate.subject.clone(),
             always,
         }),
         ..request
@@ -52,6 +53,8 @@ async fn a_certificate_is_trusted_for_this_session_or_for_ever() {
 
     let again = asked_for_trust(&bench, request(&server)).await;
     session(connect::connect(&bench.shell, answered(request(&server), &again, true)).await);
+    let kept = bench.shell.vault.trusted.list().unwrap();
+    assert!(!kept[0].subject.is_empty() && kept[0].subject == again.certificate.subject);
     session(connect::connect(&bench.shell, request(&server)).await);
 }
 

@@ -55,6 +55,7 @@ async fn a_folder_goes_up_and_comes_down() {
     let trusting = ConnectRequest {
         trust: Some(crate::dto::TrustAnswer {
             fingerprint: question.certificate.fingerprint,
+            subject: question.certificate.subject,
             always: false,
         }),
         ..request(&server)

@@ -37,7 +37,9 @@
  * |                                 | site-tls, site-remote-path, site-local-path, site-passive,  |
  * |                                 | site-plaintext, site-save, site-connect, site-delete,       |
  * |                                 | site-delete-confirm, site-no-keyring, dialog-close          |
- * | dialog-settings                 | setting-theme-system/-light/-dark (radios), setting-hidden  |
+ * | dialog-settings                 | setting-theme-system/-light/-dark (radios), setting-hidden, |
+ * |                                 | setting-trusted, trusted-row[data-host][data-port],         |
+ * |                                 | trusted-forget inside                                       |
  * | queue-panel, panel-transfers    | the bottom panel and its tabs                               |
  * | panel-log, log-panel            | log tab; lines: log-line[data-direction]                    |
  * | queue-row[data-state][data-name]| a transfer; queue-cancel, queue-retry inside                |

@@ -123,6 +123,7 @@ fn trust_once_is_not_kept_and_trust_always_is() {
     let answered = |always| ConnectRequest {
         trust: Some(TrustAnswer {
             fingerprint: PIN.into(),
+            subject: format!("CN=h\r\nost{}", "é".repeat(9000)),
             always,
         }),
         ..request("host", "")
@@ -135,6 +136,8 @@ fn trust_once_is_not_kept_and_trust_always_is() {
     let later = plan(&vault, request("HOST", ""));
     assert_eq!(later.trust.pins[0].to_string(), PIN);
     assert!(later.pinned_before);
+    let kept = &vault.trusted.list().unwrap()[0].subject;
+    assert!(kept.starts_with("CN=hosté") && kept.chars().count() == SUBJECT);
     assert!(!plan(&vault, request("host:22", "")).pinned_before);
 }
 
@@ -147,6 +150,7 @@ fn nonsense_is_refused() {
     let bad_pin = ConnectRequest {
         trust: Some(TrustAnswer {
             fingerprint: "sha256:zz".into(),
+            subject: String::new(),
             always: true,
         }),
         ..request("host", "")

@@ -52,6 +52,10 @@ export const commands = {
 	 *  told.
 	 */
 	deleteSite: (id: string) => typedError<SiteDeleted, AppError>(__TAURI_INVOKE("delete_site", { id })),
+	/**  All of them, in the order in which their hosts were first trusted. */
+	listTrusted: () => typedError<TrustedCertificate[], AppError>(__TAURI_INVOKE("list_trusted")),
+	/**  Trusts the certificate of a host and port no longer: the next connect asks again. What is connected stays so. */
+	forgetTrusted: (host: string, port: number) => typedError<null, AppError>(__TAURI_INVOKE("forget_trusted", { host, port })),
 	/**  What the window needs to know before it shows anything. */
 	appInfo: () => typedError<AppInfo, AppError>(__TAURI_INVOKE("app_info")),
 	/**  Whether passwords can be remembered. */
@@ -474,8 +478,21 @@ export type TransferState = "waiting" |
 export type TrustAnswer = {
 	/**  `sha256:` and 64 hex digits, as the question had it. */
 	fingerprint: string,
+	/**  Whom the certificate names, as the question had it: kept for people who look at what they trust. */
+	subject: string,
 	/**  For every later connection to this host and port, or for this session only. */
 	always: boolean,
+};
+
+/**  A certificate that is trusted for every connection to a host and port. */
+export type TrustedCertificate = {
+	host: string,
+	port: number,
+	/**  `sha256:` and 64 hex digits. */
+	fingerprint: string,
+	subject: string,
+	/**  Milliseconds since the epoch. */
+	trustedAt: number,
 };
 
 /* Tauri Specta runtime */

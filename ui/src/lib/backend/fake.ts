@@ -31,6 +31,7 @@ import type {
   Settings,
   Site,
   SystemDrag,
+  TrustedCertificate,
 } from './types';
 
 export interface FakeOptions {
@@ -77,7 +78,7 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
   const sessions = new Map<number, SessionInfo>();
   const sites = new Map<string, Site>((options.sites ?? SITES).map((site) => [site.id, site]));
   const passwords = new Map<string, string>();
-  const pinned = new Set<string>();
+  const pinned = new Map<string, TrustedCertificate>();
   const titles: string[] = [];
   const logWatchers: ((lines: LogLine[]) => void)[] = [];
   const log: LogLine[] = [];
@@ -198,7 +199,10 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
         },
       };
     }
-    if (request.trust?.always) pinned.add(host);
+    if (request.trust?.always) {
+      const { fingerprint, subject } = request.trust;
+      pinned.set(host, { host, port: 21, fingerprint, subject, trustedAt: now });
+    }
     const plain = tls === 'off' || host.includes('plain');
     if (plain && !request.allowPlaintext && !site?.allowPlaintext) {
       return { kind: 'plaintext', host };
@@ -408,6 +412,11 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
       available: keyring,
       message: keyring ? null : NO_KEYRING,
     }),
+
+    listTrusted: async () => [...pinned.values()],
+    forgetTrusted: async (host) => {
+      pinned.delete(host);
+    },
 
     loadSettings: async () => settings,
     saveSettings: async (next) => {

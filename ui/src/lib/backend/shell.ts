@@ -60,6 +60,9 @@ export function shellBackend(): Backend {
     deleteSite: (id) => unwrap(commands.deleteSite(id)),
     keyringStatus: () => unwrap(commands.keyringStatus()),
 
+    listTrusted: () => unwrap(commands.listTrusted()),
+    forgetTrusted: (host, port) => unwrap(commands.forgetTrusted(host, port)),
+
     loadSettings: () => unwrap(commands.loadSettings()),
     saveSettings: (settings) => unwrap(commands.saveSettings(settings)),
     setTitle: (text) => unwrap(commands.setTitle(text)),

@@ -10,6 +10,7 @@ export type Theme = 'system' | 'light' | 'dark';
 
 export interface TrustAnswer {
   fingerprint: string;
+  subject: string;
   always: boolean;
 }
 
@@ -54,6 +55,15 @@ export type Security =
       dataEncrypted: boolean;
       certificate: CertificateInfo;
     };
+
+/** A certificate that is trusted for every connection to a host and port. */
+export interface TrustedCertificate {
+  host: string;
+  port: number;
+  fingerprint: string;
+  subject: string;
+  trustedAt: number;
+}
 
 export interface SessionInfo {
   id: number;
@@ -252,6 +262,9 @@ export interface Backend {
   saveSite(site: SiteInput, password: PasswordChange): Promise<Site>;
   deleteSite(id: string): Promise<SiteDeleted>;
   keyringStatus(): Promise<KeyringStatus>;
+
+  listTrusted(): Promise<TrustedCertificate[]>;
+  forgetTrusted(host: string, port: number): Promise<void>;
 
   loadSettings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<void>;

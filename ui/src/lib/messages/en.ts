@@ -314,6 +314,12 @@ export const en = {
     hidden: 'Show hidden files',
     keyring: 'Keyring',
     keyringYes: 'Available: passwords can be remembered.',
+    trusted: 'Trusted certificates',
+    trustedNone: 'None. Those that you choose to trust always show up here.',
+    trustedSince: (date: string) => `trusted since ${date}`,
+    forget: 'Forget',
+    forgetWhich: (host: string) => `Trust the certificate of ${host} no longer`,
+    forgetHint: 'Slipway asks again at the next connect.',
     version: (version: string) => `Slipway ${version}`,
   },
   palette: {

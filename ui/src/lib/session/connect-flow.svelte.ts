@@ -86,8 +86,8 @@ export class ConnectFlow {
   trust(always: boolean): Promise<void> {
     const asked = this.question;
     if (asked?.kind !== 'certificate') return Promise.resolve();
-    const { fingerprint } = asked.question.certificate;
-    return this.#answer({ trust: { fingerprint, always } });
+    const { fingerprint, subject } = asked.question.certificate;
+    return this.#answer({ trust: { fingerprint, subject, always } });
   }
 
   allowPlaintext(): Promise<void> {

@@ -1,4 +1,12 @@
-import type { AppInfo, Backend, KeyringStatus, Theme } from '$lib/backend';
+import {
+  toAppError,
+  type AppError,
+  type AppInfo,
+  type Backend,
+  type KeyringStatus,
+  type Theme,
+  type TrustedCertificate,
+} from '$lib/backend';
 import type { Notices } from '$lib/notices/notices.svelte';
 
 export const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
@@ -8,6 +16,9 @@ export class Preferences {
   showHidden = $state(false);
   version = $state('');
   keyring = $state.raw<KeyringStatus>({ available: true, message: null });
+  /** Certificates that are trusted by hand; read when they are looked at. */
+  trusted = $state.raw<TrustedCertificate[]>([]);
+  trustedError = $state.raw<AppError | null>(null);
 
   #backend: Backend;
   #notices: Notices;
@@ -40,6 +51,14 @@ export class Preferences {
     }
   }
 
+  loadTrusted(): Promise<void> {
+    return this.#withTrusted(() => Promise.resolve());
+  }
+
+  forgetTrusted({ host, port }: TrustedCertificate): Promise<void> {
+    return this.#withTrusted(() => this.#backend.forgetTrusted(host, port));
+  }
+
   setTheme(theme: Theme): void {
     this.theme = theme;
     this.#save();
@@ -48,6 +67,16 @@ export class Preferences {
   setShowHidden(show: boolean): void {
     this.showHidden = show;
     this.#save();
+  }
+
+  async #withTrusted(act: () => Promise<void>): Promise<void> {
+    this.trustedError = null;
+    try {
+      await act();
+      this.trusted = await this.#backend.listTrusted();
+    } catch (thrown) {
+      this.trustedError = toAppError(thrown);
+    }
   }
 
   #save(): void {
