@@ -18,6 +18,7 @@ pub(crate) fn builder() -> Builder<Wry> {
             commands::session::cancel_connect,
             commands::session::start_practice,
             commands::browse::open_folder,
+            commands::browse::stop_listing,
             commands::browse::close_listing,
             commands::browse::create_folder,
             commands::browse::rename_entry,

@@ -22,38 +22,54 @@ use crate::{
 /// How the bytes of names are read.
 const ENCODING: &str = "UTF-8";
 
-/// Opens a folder. Its rows come over the channel while they arrive; the answer comes when all are there.
+/// Opens a folder. Its rows come over the channel while they arrive; the answer comes when all are there, or
+/// when the window stops it by the request's id, which the window chooses. What was shown by then stays.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn open_folder(
     shell: Shared<'_>,
     source: PaneSource,
     target: FolderTarget,
+    request: u32,
     channel: Channel<ListingEvent>,
 ) -> Result<Listing> {
-    open(&shell, source, target, channel).await
+    open(&shell, source, target, request, channel).await
 }
 
 pub(crate) async fn open(
     shell: &Arc<Shell>,
     source: PaneSource,
     target: FolderTarget,
+    request: u32,
     channel: Channel<ListingEvent>,
 ) -> Result<Listing> {
     let started = Instant::now();
-    let folder = find(shell, source, target).await?;
-    let listing = shell.listings.open(folder);
+    let request = shell.listings.request(request);
+    let stopped = request.stopped();
+    let folder = stopped
+        .run_until_cancelled(find(shell, source, target))
+        .await
+        .ok_or_else(AppError::cancelled)??;
+    let listing = shell.listings.open_until(folder, stopped);
     let result = match &listing.folder {
         Folder::Local(_) => open_local(shell, &listing, channel, started).await,
-        Folder::Remote { session, path } => {
-            let session = shell.sessions.get(*session)?;
-            open_remote(shell, &session, path, &listing, channel, started).await
-        }
+        Folder::Remote { session, path } => match shell.sessions.get(*session) {
+            Ok(session) => open_remote(shell, &session, path, &listing, channel, started).await,
+            Err(error) => Err(error),
+        },
     };
     if result.is_err() {
         shell.listings.close(listing.id);
     }
     result
+}
+
+/// Ends the waiting for a folder.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn stop_listing(shell: Shared<'_>, request: u32) -> Result<()> {
+    shell.listings.stop(request);
+    Ok(())
 }
 
 /// Frees a listing. Reading it on ends, and so does watching it.
@@ -226,7 +242,6 @@ async fn find(shell: &Arc<Shell>, source: PaneSource, target: FolderTarget) -> R
         FolderTarget::Place { place } => {
             shell.places.folder(place).ok_or_else(AppError::no_place)?
         }
-        FolderTarget::Refresh { listing } => shell.listings.get(listing)?.folder.clone(),
         FolderTarget::Entry { listing, row } => {
             let listing = shell.listings.get(listing)?;
             let entry = listing.entry(row)?;
@@ -290,7 +305,11 @@ async fn open_remote(
     started: Instant,
 ) -> Result<Listing> {
     let described = describe(shell, listing);
-    let lines = session.list(path).await?;
+    // A server that does not answer must not hold the pane; dropping what waits leaves the session in step.
+    let lines = tokio::select! {
+        lines = session.list(path) => lines?,
+        () = listing.unwanted() => return Err(AppError::cancelled()),
+    };
     channel.send_event(ListingEvent::Opened {
         listing: described.clone(),
     });

@@ -36,8 +36,6 @@ pub(crate) enum FolderTarget {
     Place { place: u32 },
     /// A folder or a link in an open listing.
     Entry { listing: u32, row: u32 },
-    /// The same folder again.
-    Refresh { listing: u32 },
 }
 
 /// A folder that can be opened by its id.
@@ -74,11 +72,12 @@ pub(crate) enum ListingEvent {
     Opened { listing: Listing },
     /// More rows.
     Rows { rows: Vec<Row> },
-    /// That was all.
+    /// That was all; or, if `stopped`, all that came until the person had seen enough.
     Done {
         total: u32,
         millis: Number,
         unparsed: u32,
+        stopped: bool,
     },
 }
 

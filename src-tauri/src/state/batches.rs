@@ -115,12 +115,26 @@ impl<S: Sink> Batches<S> {
     ///
     /// # Errors
     /// If the folder has too many entries.
-    pub(crate) fn finish(mut self, now: Instant) -> Result<(), AppError> {
+    pub(crate) fn finish(self, now: Instant) -> Result<(), AppError> {
+        self.listing.set_complete();
+        self.end(now, false)
+    }
+
+    /// Sends the rest of what came, and that there may be more.
+    ///
+    /// # Errors
+    /// If the folder has too many entries.
+    pub(crate) fn stop(self, now: Instant) -> Result<(), AppError> {
+        self.end(now, true)
+    }
+
+    fn end(mut self, now: Instant, stopped: bool) -> Result<(), AppError> {
         self.flush(now)?;
         self.send.send_event(ListingEvent::Done {
             total: self.total,
             millis: (now - self.started).into(),
             unparsed: self.unparsed,
+            stopped,
         });
         Ok(())
     }
@@ -186,6 +200,7 @@ mod tests {
             total,
             unparsed,
             millis,
+            stopped: false,
         } = &sent[2]
         else {
             panic!("done expected: {:?}", sent[2]);

@@ -1,7 +1,7 @@
 //! The listings that the window has open, with what it may not know: the real names.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ffi::OsString,
     sync::{
         Arc, Mutex, PoisonError,
@@ -61,8 +61,11 @@ pub(crate) struct OpenListing {
     pub(crate) folder: Folder,
     /// Cancelled when the window closes the listing: ends its reading and its watcher.
     pub(crate) closed: CancellationToken,
+    /// Cancelled when the person has seen enough: ends its reading, and what was read stays.
+    pub(crate) stopped: CancellationToken,
     entries: Mutex<Vec<Entry>>,
     watched: AtomicBool,
+    complete: AtomicBool,
 }
 
 impl OpenListing {
@@ -74,6 +77,24 @@ impl OpenListing {
     /// Whether a watcher sees every change.
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed)
+    }
+
+    /// It was read to its end.
+    pub(crate) fn set_complete(&self) {
+        self.complete.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was read to its end, so that a name that is not in it was not there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Relaxed)
+    }
+
+    /// Waits until nobody wants it read on.
+    pub(crate) async fn unwanted(&self) {
+        tokio::select! {
+            () = self.closed.cancelled() => {}
+            () = self.stopped.cancelled() => {}
+        }
     }
 
     /// Adds entries, whose rows the window is about to get; says the index of the first.
@@ -97,14 +118,26 @@ impl OpenListing {
     /// # Errors
     /// [`ErrorCode::StaleListing`] for a row that was never sent, [`ErrorCode::Argument`] for one that is no entry.
     pub(crate) fn entry(&self, row: u32) -> Result<Entry, AppError> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(row as usize).ok_or_else(stale)?;
+        let entry = self.line(row)?;
         if entry.name == EntryName::Unparsed {
-            return Err(AppError::argument(
-                "This line of the server's listing could not be read, so nothing can be done with it.",
-            ));
+            return Err(unparsed());
         }
-        Ok(entry.clone())
+        Ok(entry)
+    }
+
+    /// What is in a row, be it an entry or a line that could not be read.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StaleListing`] for a row that was never sent.
+    pub(crate) fn line(&self, row: u32) -> Result<Entry, AppError> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(row as usize).cloned().ok_or_else(stale)
+    }
+
+    /// The names of all entries so far.
+    pub(crate) fn names(&self) -> Vec<EntryName> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().map(|entry| entry.name.clone()).collect()
     }
 
     /// Whether an entry has exactly this name.
@@ -119,17 +152,80 @@ impl OpenListing {
 pub(crate) struct Listings {
     open: Mutex<BTreeMap<u32, Arc<OpenListing>>>,
     last: AtomicU32,
+    /// What the window asked for and does not have yet, by the ids that it gave.
+    requests: Mutex<HashMap<u32, Arc<CancellationToken>>>,
+}
+
+/// A folder that the window waits for.
+pub(crate) struct Request<'a> {
+    listings: &'a Listings,
+    id: u32,
+    stopped: Arc<CancellationToken>,
+}
+
+impl Request<'_> {
+    /// Cancelled when the window has waited long enough.
+    pub(crate) fn stopped(&self) -> CancellationToken {
+        self.stopped.as_ref().clone()
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        let mut requests = self.listings.requests();
+        // A page that was loaded anew may have given the id again.
+        if requests
+            .get(&self.id)
+            .is_some_and(|stopped| Arc::ptr_eq(stopped, &self.stopped))
+        {
+            requests.remove(&self.id);
+        }
+    }
 }
 
 impl Listings {
+    /// Registers what the window waits for, until the request is dropped.
+    pub(crate) fn request(&self, id: u32) -> Request<'_> {
+        let stopped = Arc::new(CancellationToken::new());
+        self.requests().insert(id, Arc::clone(&stopped));
+        Request {
+            listings: self,
+            id,
+            stopped,
+        }
+    }
+
+    /// The window does not want to wait for a folder any longer. One that is there already is no error.
+    pub(crate) fn stop(&self, request: u32) {
+        if let Some(stopped) = self.requests().get(&request) {
+            stopped.cancel();
+        }
+    }
+
+    fn requests(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<CancellationToken>>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Registers a folder that is about to be shown.
+    #[cfg(test)]
     pub(crate) fn open(&self, folder: Folder) -> Arc<OpenListing> {
+        self.open_until(folder, CancellationToken::new())
+    }
+
+    /// Registers a folder that is about to be shown, and read until `stopped`.
+    pub(crate) fn open_until(
+        &self,
+        folder: Folder,
+        stopped: CancellationToken,
+    ) -> Arc<OpenListing> {
         let listing = Arc::new(OpenListing {
             id: self.last.fetch_add(1, Ordering::Relaxed) + 1,
             folder,
             closed: CancellationToken::new(),
+            stopped,
             entries: Mutex::default(),
             watched: AtomicBool::new(false),
+            complete: AtomicBool::new(false),
         });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         while open.len() >= OPEN_LISTINGS {
@@ -178,6 +274,13 @@ impl Listings {
             .cloned()
             .collect()
     }
+}
+
+/// A line that no parser knew.
+pub(crate) fn unparsed() -> AppError {
+    AppError::argument(
+        "This line of the server's listing could not be read, so nothing can be done with it.",
+    )
 }
 
 fn stale() -> AppError {
@@ -239,6 +342,22 @@ mod tests {
         );
         listings.close_session(2);
         assert!(other.closed.is_cancelled() && listings.get(other.id).is_err());
+    }
+
+    #[test]
+    fn a_request_is_stopped_by_its_own_id_only() {
+        let listings = Listings::default();
+        let (one, two) = (listings.request(1), listings.request(2));
+        listings.stop(2);
+        listings.stop(77);
+        assert!(!one.stopped().is_cancelled() && two.stopped().is_cancelled());
+        // The page was loaded anew and counts from one again.
+        let again = listings.request(1);
+        drop(one);
+        listings.stop(1);
+        assert!(again.stopped().is_cancelled());
+        drop((two, again));
+        assert!(listings.requests().is_empty());
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub(crate) fn read(
         if listing.closed.is_cancelled() {
             return Err(AppError::cancelled());
         }
+        if listing.stopped.is_cancelled() {
+            return batches.stop(Instant::now());
+        }
         let entry = entry?;
         let (entry, row) = describe(&entry);
         batches.push(entry, row);

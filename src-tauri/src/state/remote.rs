@@ -20,7 +20,7 @@ use crate::{
     error::{AppError, Result},
 };
 
-/// Reads a listing to its end, or until the window closes it.
+/// Reads a listing to its end, or until the window closes it, or until the person has seen enough.
 ///
 /// # Errors
 /// If the connection fails, the listing was closed, or it has too many entries.
@@ -32,6 +32,9 @@ pub(crate) async fn read(
     loop {
         if listing.closed.is_cancelled() {
             return Err(AppError::cancelled());
+        }
+        if listing.stopped.is_cancelled() {
+            return batches.stop(Instant::now());
         }
         let is_full = batches.is_full();
         let pause = tokio::time::sleep_until(batches.next_batch().into());
@@ -51,7 +54,8 @@ pub(crate) async fn read(
                 None => return batches.finish(Instant::now()),
             },
             () = pause, if !batches.is_empty() => batches.flush(Instant::now())?,
-            () = listing.closed.cancelled() => return Err(AppError::cancelled()),
+            // What is to be done is decided at the top.
+            () = listing.unwanted() => {}
         }
     }
 }

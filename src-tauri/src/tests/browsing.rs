@@ -119,13 +119,7 @@ async fn entries_are_made_renamed_and_deleted() {
         ("a b.txt", ErrorCode::NotFound)
     );
 
-    let refreshed = open(
-        &bench,
-        remote(&session),
-        FolderTarget::Refresh { listing: id },
-    )
-    .await
-    .unwrap();
+    let refreshed = open(&bench, remote(&session), again(&root)).await.unwrap();
     assert_eq!(refreshed.names(), [" new ", "keep", "\u{fc}.txt"]);
 }
 
@@ -198,10 +192,9 @@ async fn the_local_pane_follows_the_disk() {
     std::fs::write(dir.path().join("two"), "2").unwrap();
     told_of(&mut bench, opened.listing.id).await;
 
-    let refresh = FolderTarget::Refresh {
-        listing: opened.listing.id,
-    };
-    let refreshed = open(&bench, PaneSource::Local, refresh).await.unwrap();
+    let refreshed = open(&bench, PaneSource::Local, again(&opened))
+        .await
+        .unwrap();
     assert_eq!(refreshed.names(), ["one", "two"]);
     browse::rename(
         &bench.shell,

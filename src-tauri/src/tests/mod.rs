@@ -5,6 +5,7 @@
 
 mod browsing;
 mod connecting;
+mod stopping;
 mod transferring;
 
 use std::{
@@ -166,9 +167,16 @@ impl Opened {
 
 async fn open(bench: &Bench, source: PaneSource, target: FolderTarget) -> Result<Opened> {
     let (channel, events) = channel();
-    let listing = browse::open(&bench.shell, source, target, channel).await?;
+    let listing = browse::open(&bench.shell, source, target, 0, channel).await?;
     let events = std::mem::take(&mut *events.lock().unwrap());
     Ok(Opened { listing, events })
+}
+
+/// The same folder again.
+fn again(opened: &Opened) -> FolderTarget {
+    FolderTarget::Place {
+        place: opened.listing.place.id,
+    }
 }
 
 async fn open_path(bench: &Bench, source: PaneSource, path: &str) -> Opened {

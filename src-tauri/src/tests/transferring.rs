@@ -95,15 +95,7 @@ async fn a_folder_goes_up_and_comes_down() {
     told_of(&mut bench, to.listing.id).await;
 
     let there = tempfile::tempdir().unwrap();
-    let from = open(
-        &bench,
-        remote(&session),
-        FolderTarget::Refresh {
-            listing: to.listing.id,
-        },
-    )
-    .await
-    .unwrap();
+    let from = open(&bench, remote(&session), again(&to)).await.unwrap();
     let to = local(&bench, there.path()).await;
     send(
         &bench.shell,

@@ -19,7 +19,8 @@
  * | crumbs-local/-remote            | crumbs; path-edit-* turns them into path-field-* (Ctrl+L)   |
  * | path-field-local/-remote        | the text field of the path; Enter goes                      |
  * | ACTION-local, ACTION-remote     | ACTION: back, forward, up, home, refresh, filter, newfolder,|
- * |                                 | rename, delete, more                                        |
+ * |                                 | rename, delete, more, stop (while a folder is read)         |
+ * | partial-local/-remote           | says why not all of the folder is shown                     |
  * | filter-input-local/-remote      | the filter's field                                          |
  * | toolbar-upload, toolbar-download| transfer the selection                                      |
  * | newfolder-input, rename-input   | inline fields; Enter commits, Escape leaves                 |

@@ -15,8 +15,13 @@ export const commands = {
 	cancelConnect: () => typedError<null, AppError>(__TAURI_INVOKE("cancel_connect")),
 	/**  Starts the server inside this program, once, and connects to it. */
 	startPractice: () => typedError<ConnectOutcome, AppError>(__TAURI_INVOKE("start_practice")),
-	/**  Opens a folder. Its rows come over the channel while they arrive; the answer comes when all are there. */
-	openFolder: (source: PaneSource, target: FolderTarget, channel: Channel<ListingEvent>) => typedError<Listing, AppError>(__TAURI_INVOKE("open_folder", { source, target, channel })),
+	/**
+	 *  Opens a folder. Its rows come over the channel while they arrive; the answer comes when all are there, or
+	 *  when the window stops it by the request's id, which the window chooses. What was shown by then stays.
+	 */
+	openFolder: (source: PaneSource, target: FolderTarget, request: number, channel: Channel<ListingEvent>) => typedError<Listing, AppError>(__TAURI_INVOKE("open_folder", { source, target, request, channel })),
+	/**  Ends the waiting for a folder. */
+	stopListing: (request: number) => typedError<null, AppError>(__TAURI_INVOKE("stop_listing", { request })),
 	/**  Frees a listing. Reading it on ends, and so does watching it. */
 	closeListing: (listing: number) => typedError<null, AppError>(__TAURI_INVOKE("close_listing", { listing })),
 	/**  Makes a new folder in the folder of a listing. */
@@ -226,9 +231,7 @@ export type FolderTarget =
 /**  A place seen before: a crumb, the parent, history. */
 { kind: "place"; place: number } | 
 /**  A folder or a link in an open listing. */
-{ kind: "entry"; listing: number; row: number } | 
-/**  The same folder again. */
-{ kind: "refresh"; listing: number };
+{ kind: "entry"; listing: number; row: number };
 
 /**  Whether passwords can be remembered. */
 export type KeyringStatus = {
@@ -254,8 +257,8 @@ export type ListingEvent =
 { kind: "opened"; listing: Listing } | 
 /**  More rows. */
 { kind: "rows"; rows: Row[] } | 
-/**  That was all. */
-{ kind: "done"; total: number; millis: number; unparsed: number };
+/**  That was all; or, if `stopped`, all that came until the person had seen enough. */
+{ kind: "done"; total: number; millis: number; unparsed: number; stopped: boolean };
 
 /**  Who said it. */
 export type LogDirection = "sent" | "received" | "info" | "error";

@@ -51,6 +51,10 @@ export interface FakeBackend extends Backend {
   readonly remote: FakeTree;
   readonly settings: Settings;
   readonly openListings: () => number[];
+  /** Listings under way, by the window's ids. */
+  readonly requests: () => number[];
+  /** What a listing waits for before its rows come, and between them; rejects to make it fail there. */
+  gate: (path: string, rows: number) => Promise<void>;
   readonly sessions: () => number[];
   emitFolderChanged(listing: number): void;
   emitSystemDrag(drag: SystemDrag): void;
@@ -83,6 +87,7 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
   const logWatchers: ((lines: LogLine[]) => void)[] = [];
   const log: LogLine[] = [];
   const folderWatchers = new Set<(listing: number) => void>();
+  const stops = new Map<number, () => void>();
   const dragWatchers = new Set<(drag: SystemDrag) => void>();
   let settings: Settings = { theme: 'system', showHidden: false };
   let nextId = 1;
@@ -112,6 +117,18 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     return { id, label };
   }
 
+  function describe(source: PaneSource, path: string): Listing {
+    const parts = path.split('/').filter(Boolean);
+    const at = (count: number) => `/${parts.slice(0, count).join('/')}`;
+    return {
+      id: nextId++,
+      place: place(source, path, path),
+      parent: parts.length > 0 ? place(source, at(parts.length - 1), at(parts.length - 1)) : null,
+      crumbs: [place(source, '/', '/'), ...parts.map((part, i) => place(source, at(i + 1), part))],
+      encoding: 'UTF-8',
+    };
+  }
+
   function listingOf(id: number): OpenListing {
     const open = listings.get(id);
     if (!open) throw error('stale-listing', 'This listing is no longer open.', null);
@@ -135,8 +152,6 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
         if (!node) throw error('stale-listing', 'This row is gone.', null);
         return clean(`${open.path}/${node.name}`);
       }
-      case 'refresh':
-        return listingOf(target.listing).path;
     }
   }
 
@@ -235,6 +250,8 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
       return settings;
     },
     openListings: () => [...listings.keys()],
+    requests: () => [...stops.keys()],
+    gate: () => Promise.resolve(),
     sessions: () => [...sessions.keys()],
     emitFolderChanged: (listing) => folderWatchers.forEach((tell) => tell(listing)),
     emitSystemDrag: (drag) => dragWatchers.forEach((tell) => tell(drag)),
@@ -265,41 +282,50 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
       keyring: await backend.keyringStatus(),
     }),
 
-    async openFolder(source, target, onEvent) {
+    async openFolder(source, target, request, onEvent) {
       const path = resolve(source, target);
       const tree = source.kind === 'local' ? local : remote;
-      await pause();
-      if (path.endsWith('/private')) {
-        throw error('refused', 'The server refused to list this folder.', '550 Permission denied.');
-      }
-      const node = tree.find(path);
-      if (!node.children) throw missing(path);
-      const nodes = [...node.children.values()];
-      const parts = path.split('/').filter(Boolean);
-      const at = (count: number) => `/${parts.slice(0, count).join('/')}`;
-      const listing: Listing = {
-        id: nextId++,
-        place: place(source, path, path),
-        parent: parts.length > 0 ? place(source, at(parts.length - 1), at(parts.length - 1)) : null,
-        crumbs: [
-          place(source, '/', '/'),
-          ...parts.map((part, i) => place(source, at(i + 1), part)),
-        ],
-        encoding: 'UTF-8',
+      const stopped = new Promise<boolean>((go) => stops.set(request, () => go(true)));
+      const wait = (factor: number, rows: number) => {
+        const both = Promise.all([pause(factor), backend.gate(path, rows)]);
+        return Promise.race([both.then(() => false), stopped]);
       };
-      listings.set(listing.id, { listing, tree, path, nodes, source });
-      onEvent({ kind: 'opened', listing });
-      if (source.kind === 'remote') say(source.session, 'sent', `MLSD ${path}`);
-      const step = 10_000;
-      for (let from = 0; from < nodes.length; from += from === 0 ? 200 : step) {
-        const to = Math.min(nodes.length, from + (from === 0 ? 200 : step));
-        onEvent({ kind: 'rows', rows: nodes.slice(from, to).map((n, i) => rowOf(n, from + i)) });
-        if (to < nodes.length) await pause(1.5);
+      let id: number | null = null;
+      try {
+        if (await wait(1, 0)) throw error('cancelled', 'It was cancelled.', null);
+        if (path.endsWith('/private')) {
+          const line = '550 Permission denied.';
+          throw error('refused', 'The server refused to list this folder.', line);
+        }
+        const node = tree.find(path);
+        if (!node.children) throw missing(path);
+        const nodes = [...node.children.values()];
+        const listing = describe(source, path);
+        id = listing.id;
+        listings.set(id, { listing, tree, path, nodes, source });
+        onEvent({ kind: 'opened', listing });
+        if (source.kind === 'remote') say(source.session, 'sent', `MLSD ${path}`);
+        let sent = 0;
+        while (sent < nodes.length) {
+          const to = Math.min(nodes.length, sent + (sent === 0 ? 200 : 10_000));
+          const from = sent;
+          onEvent({ kind: 'rows', rows: nodes.slice(from, to).map((n, i) => rowOf(n, from + i)) });
+          sent = to;
+          if (sent === nodes.length || !(await wait(1.5, sent))) continue;
+          onEvent({ kind: 'done', total: sent, millis: 31, unparsed: 0, stopped: true });
+          return listing;
+        }
+        onEvent({ kind: 'done', total: sent, millis: 31, unparsed: 0, stopped: false });
+        if (source.kind === 'remote') say(source.session, 'received', '226 Transfer complete');
+        return listing;
+      } catch (thrown) {
+        if (id !== null) listings.delete(id);
+        throw thrown;
+      } finally {
+        stops.delete(request);
       }
-      onEvent({ kind: 'done', total: nodes.length, millis: 31, unparsed: 0 });
-      if (source.kind === 'remote') say(source.session, 'received', '226 Transfer complete');
-      return listing;
     },
+    stopListing: async (request) => stops.get(request)?.(),
     closeListing: async (listing) => {
       listings.delete(listing);
     },

@@ -35,8 +35,9 @@ export function shellBackend(): Backend {
     startPractice: () => unwrap(commands.startPractice()),
     appInfo: () => unwrap(commands.appInfo()),
 
-    openFolder: (source, target, onEvent) =>
-      unwrap(commands.openFolder(source, target, channel(onEvent))),
+    openFolder: (source, target, request, onEvent) =>
+      unwrap(commands.openFolder(source, target, request, channel(onEvent))),
+    stopListing: (request) => unwrap(commands.stopListing(request)),
     closeListing: (listing) => unwrap(commands.closeListing(listing)),
     createFolder: (listing, name) => unwrap(commands.createFolder(listing, name)),
     renameEntry: (listing, row, name) => unwrap(commands.renameEntry(listing, row, name)),

@@ -107,8 +107,7 @@ export type FolderTarget =
   | { kind: 'home' }
   | { kind: 'path'; text: string }
   | { kind: 'place'; place: number }
-  | { kind: 'entry'; listing: number; row: number }
-  | { kind: 'refresh'; listing: number };
+  | { kind: 'entry'; listing: number; row: number };
 
 export interface Place {
   id: number;
@@ -140,7 +139,7 @@ export interface Row {
 export type ListingEvent =
   | { kind: 'opened'; listing: Listing }
   | { kind: 'rows'; rows: Row[] }
-  | { kind: 'done'; total: number; millis: number; unparsed: number };
+  | { kind: 'done'; total: number; millis: number; unparsed: number; stopped: boolean };
 
 export interface ErrorData {
   code: string;
@@ -236,12 +235,18 @@ export interface Backend {
   startPractice(): Promise<ConnectOutcome>;
   appInfo(): Promise<AppInfo>;
 
-  /** Resolves when the listing is complete; its events may still arrive a moment later. */
+  /**
+   * Resolves when the listing is complete; its events may still arrive a moment later.
+   * The request's id is chosen by the caller, to stop it by.
+   */
   openFolder(
     source: PaneSource,
     target: FolderTarget,
+    request: number,
     onEvent: (event: ListingEvent) => void,
   ): Promise<Listing>;
+  /** Rows that have arrived stay; a listing without any is cancelled. */
+  stopListing(request: number): Promise<void>;
   closeListing(listing: number): Promise<void>;
   createFolder(listing: number, name: string): Promise<void>;
   renameEntry(listing: number, row: number, name: string): Promise<void>;

@@ -1,6 +1,6 @@
 import {
+  AppError,
   toAppError,
-  type AppError,
   type Backend,
   type FolderTarget,
   type Listing,
@@ -26,12 +26,23 @@ interface OpenOptions {
   focus?: string;
 }
 
+/** About rows as they were when it was asked: they are of that listing, whatever is shown since. */
 export interface DeleteQuestion {
+  listing: number;
   rows: number[];
   names: string[];
   folders: boolean;
 }
 
+/** Chosen by the window, so that a listing can be stopped before the shell has answered. */
+let lastRequest = 0;
+
+const CANCELLED = new AppError({
+  code: 'cancelled',
+  message: '',
+  detail: null,
+  retryable: false,
+});
 const BY_NAME: SortOrder = { column: 'name', descending: false };
 
 /** One side of the window: a folder of this computer or of a server. */
@@ -48,6 +59,8 @@ export class Pane {
   loading = $state(false);
   /** Rows are still arriving into the shown folder. */
   arriving = $state(false);
+  /** Why not all of the folder is shown, if that is so. */
+  partial = $state<'stopped' | 'failed' | null>(null);
   error = $state.raw<AppError | null>(null);
   stats = $state.raw<{ millis: number; unparsed: number } | null>(null);
   order = $state.raw<SortOrder>(BY_NAME);
@@ -55,7 +68,7 @@ export class Pane {
   filtering = $state(false);
   editingPath = $state(false);
   creating = $state(false);
-  renaming = $state<number | null>(null);
+  renaming = $state.raw<{ listing: number; row: number } | null>(null);
   removing = $state.raw<DeleteQuestion | null>(null);
   history = $state.raw(History.empty);
   /** Grows when the list must show another folder from its top. */
@@ -70,6 +83,11 @@ export class Pane {
   #showHidden = false;
   #turn = 0;
   #again = false;
+  /** The listing under way, if one is. */
+  #request = $state<number | null>(null);
+  #holds = 0;
+  /** No longer shown, but still spoken of. */
+  #leftovers: number[] = [];
   #typeAhead = new TypeAhead();
   #retry: (() => void) | null = null;
   #closed = false;
@@ -125,24 +143,47 @@ export class Pane {
     if (place) void this.#load({ kind: 'place', place: place.id }, { history: 'forward' });
   }
 
+  /** Reads the folder again, by its place: its listing may be gone. Put off while rows are spoken of. */
   refresh(focus?: string): Promise<boolean> {
-    const listing = this.listing?.id;
-    if (listing === undefined) return this.home();
-    return this.#load({ kind: 'refresh', listing }, { history: 'keep', focus });
+    const place = this.listing?.place.id;
+    if (place === undefined) return this.home();
+    if (this.held) {
+      this.#again = true;
+      return Promise.resolve(false);
+    }
+    return this.#load({ kind: 'place', place }, { history: 'keep', focus });
   }
 
   /** The folder changed behind our back: read it again, but never over a name being typed. */
   folderChanged(): void {
-    if (this.loading || this.arriving || this.renaming !== null) this.#again = true;
+    if (this.loading || this.arriving || this.held) this.#again = true;
     else void this.refresh();
   }
 
-  /** Abandons a listing under way. */
+  /** A folder is being read, and that can be stopped. */
+  get stoppable(): boolean {
+    return this.#request !== null;
+  }
+
+  /** Rows are spoken of, in a question or while a name is typed: they must stay what they are. */
+  get held(): boolean {
+    return this.#holds > 0 || this.renaming !== null || this.removing !== null;
+  }
+
+  /** Keeps rows what they are until the answer is called. */
+  hold(): () => void {
+    let held = true;
+    this.#holds += 1;
+    return () => {
+      if (held) this.#holds -= 1;
+      held = false;
+      this.#catchUp();
+    };
+  }
+
+  /** Abandons a listing under way. What is shown of it stays. */
   stop(): void {
-    if (!this.loading) return;
-    this.#turn += 1;
-    this.loading = false;
-    this.arriving = false;
+    if (this.#abandon()) this.#notices.say(t.pane.stopped);
   }
 
   retry(): void {
@@ -151,9 +192,11 @@ export class Pane {
   }
 
   close(): void {
+    this.#abandon();
     this.#closed = true;
     this.#turn += 1;
     this.folder.close();
+    for (const listing of this.#leftovers.splice(0)) this.#forget(listing);
     if (this.listing) this.#forget(this.listing.id);
   }
 
@@ -241,11 +284,11 @@ export class Pane {
 
   startRename(): void {
     const entry = this.chosen()[0];
-    if (!entry) return;
+    if (!entry || !this.listing) return;
     this.selection.only(entry.row.id);
     const index = this.folder.indexOf(entry.row.id);
     this.reveal = { index };
-    this.renaming = entry.row.id;
+    this.renaming = { listing: this.listing.id, row: entry.row.id };
   }
 
   endRename(): void {
@@ -255,16 +298,20 @@ export class Pane {
   }
 
   async rename(name: string): Promise<void> {
-    const row = this.renaming;
-    const listing = this.listing;
-    const old = row === null ? undefined : this.folder.entry(row)?.row.name;
+    const { renaming } = this;
+    const old = renaming ? this.folder.entry(renaming.row)?.row.name : undefined;
+    const release = this.hold();
     this.endRename();
-    if (row === null || !listing || !name || name === old) return;
-    await this.#change(
-      () => this.#backend.renameEntry(listing.id, row, name),
-      name,
-      t.pane.renamed(name),
-    );
+    if (renaming && name && name !== old) {
+      const { listing, row } = renaming;
+      await this.#change(
+        () => this.#backend.renameEntry(listing, row, name),
+        name,
+        t.pane.renamed(name),
+        release,
+      );
+    }
+    release();
   }
 
   async createFolder(name: string): Promise<void> {
@@ -272,32 +319,43 @@ export class Pane {
     this.creating = false;
     this.focusWanted += 1;
     if (!listing || !name) return;
+    const release = this.hold();
     await this.#change(
       () => this.#backend.createFolder(listing.id, name),
       name,
       t.pane.created(name),
+      release,
     );
+    release();
   }
 
   askRemove(): void {
     const chosen = this.chosen();
-    if (chosen.length === 0) return;
+    if (chosen.length === 0 || !this.listing) return;
     this.removing = {
+      listing: this.listing.id,
       rows: chosen.map((entry) => entry.row.id),
       names: chosen.slice(0, 6).map((entry) => entry.row.name),
       folders: chosen.some((entry) => entry.folder),
     };
   }
 
+  keep(): void {
+    this.removing = null;
+    this.#catchUp();
+  }
+
   async remove(): Promise<void> {
     const question = this.removing;
-    const listing = this.listing;
+    if (!question) return;
+    const release = this.hold();
     this.removing = null;
-    if (!question || !listing) return;
     const next = this.#survivor(new Set(question.rows));
+    this.#abandon();
+    const turn = this.#turn;
     this.loading = true;
     try {
-      const report = await this.#backend.deleteEntries(listing.id, question.rows);
+      const report = await this.#backend.deleteEntries(question.listing, question.rows);
       if (report.deleted > 0) this.#notices.say(t.pane.deleted(report.deleted));
       const first = report.failed[0];
       if (first) {
@@ -310,10 +368,13 @@ export class Pane {
           lines.join('\n'),
         );
       }
-      this.selection.clear();
-      await this.refresh(next);
+      if (this.listing?.id === question.listing) this.selection.clear();
+      release();
+      if (turn === this.#turn) await this.refresh(next);
     } catch (thrown) {
-      this.#fail(thrown, () => undefined);
+      this.#failChange(thrown, () => void this.refresh());
+    } finally {
+      release();
     }
   }
 
@@ -327,40 +388,79 @@ export class Pane {
     this.folder.configure(this.#viewOptions());
   }
 
-  async #change(act: () => Promise<void>, focus: string, said: string): Promise<void> {
+  async #change(
+    act: () => Promise<void>,
+    focus: string,
+    said: string,
+    release: () => void,
+  ): Promise<void> {
+    this.#abandon();
+    const turn = this.#turn;
     this.loading = true;
     try {
       await act();
       this.#notices.say(said);
-      await this.refresh(focus);
+      release();
+      if (turn === this.#turn) await this.refresh(focus);
     } catch (thrown) {
-      this.#fail(thrown, () => void this.#change(act, focus, said));
+      this.#failChange(thrown, () => void this.#change(act, focus, said, () => undefined));
     }
+  }
+
+  /** A change that was meant for rows that are gone changes nothing; the person looks again. */
+  #failChange(thrown: unknown, retry: () => void): void {
+    if (toAppError(thrown).code !== 'stale-listing') return this.#fail(thrown, retry);
+    this.#settleDown();
+    this.#again = true;
+    if (!this.#closed) this.#notices.error(thrown);
+  }
+
+  /** Ends what is on its way. Rows that are shown already stay. False if nothing was. */
+  #abandon(): boolean {
+    if (this.#request === null) return false;
+    // Nobody waits for it: what comes of it is not looked at any more.
+    this.#backend.stopListing(this.#request).catch(() => undefined);
+    this.#request = null;
+    if (this.arriving) this.partial = 'stopped';
+    this.#turn += 1;
+    this.loading = false;
+    this.arriving = false;
+    return true;
   }
 
   #fail(thrown: unknown, retry: () => void): void {
     const error = toAppError(thrown);
-    this.loading = false;
-    this.arriving = false;
+    this.#settleDown();
     if (error.code === 'cancelled' || this.#closed) return;
     this.#retry = retry;
     this.error = error;
     this.#notices.say(error.message);
   }
 
+  /** Nothing is under way any more, unless another folder was asked for meanwhile. */
+  #settleDown(): void {
+    if (this.#request !== null) return;
+    this.loading = false;
+    this.arriving = false;
+  }
+
   /** Reads a folder. Resolves with true when it is shown whole. */
   async #load(target: FolderTarget, options: OpenOptions): Promise<boolean> {
     if (this.#closed) return false;
+    this.#abandon();
     const turn = ++this.#turn;
+    const request = ++lastRequest;
     const stale = () => turn !== this.#turn;
-    const refreshing = target.kind === 'refresh';
+    const refreshing = options.history === 'keep';
     const incoming = new FolderView({
       ...this.#viewOptions(),
       filter: refreshing ? this.filter : '',
     });
+    this.#request = request;
     this.loading = true;
     this.#again = false;
     let opened: Listing | null = null;
+    let arrived = false;
     let shown = false;
     let finish: (done: Extract<ListingEvent, { kind: 'done' }>) => void;
     const done = new Promise<Extract<ListingEvent, { kind: 'done' }>>((go) => (finish = go));
@@ -370,15 +470,22 @@ export class Pane {
       shown = true;
       this.#swap(opened, incoming, options, refreshing);
     };
-    const abandon = () => {
+    /** Nobody wants it any more. What is shown of it stays. */
+    const drop = () => {
+      if (shown) return;
       incoming.close();
-      if (opened && opened.id !== this.listing?.id) this.#forget(opened.id);
+      if (opened) this.#forget(opened.id);
     };
     const receive = (event: ListingEvent) => {
       if (event.kind === 'opened') opened = event.listing;
       if (event.kind === 'done') finish(event);
-      if (stale()) return;
+      if (stale()) {
+        // The shell may have begun after it was told to stop.
+        if (event.kind === 'opened') drop();
+        return;
+      }
       if (event.kind === 'rows') {
+        arrived = true;
         incoming.append(event.rows);
         // Another folder shows its first rows at once; the same folder is replaced whole.
         if (!refreshing && !shown) void incoming.settled().then(show);
@@ -386,27 +493,37 @@ export class Pane {
     };
 
     try {
-      const listing = await this.#backend.openFolder(this.source, target, receive);
-      opened = listing;
-      if (stale()) {
-        abandon();
-        return false;
-      }
-      const { millis, unparsed } = await done;
+      opened = await this.#backend.openFolder(this.source, target, request, receive);
+      const { millis, unparsed, stopped } = await (stale() ? Promise.reject(CANCELLED) : done);
       await incoming.settled();
-      if (stale()) {
-        if (!shown) abandon();
+      if (stale()) throw CANCELLED;
+      this.#request = null;
+      if (refreshing && (this.held || stopped)) {
+        // The rows on the screen are spoken of: not now.
+        drop();
+        this.#again ||= !stopped;
+        this.#settleDown();
         return false;
       }
       show();
       this.stats = { millis, unparsed };
+      this.partial = stopped ? 'stopped' : null;
     } catch (thrown) {
-      incoming.close();
-      if (!stale()) this.#fail(thrown, () => void this.#load(target, options));
+      if (!stale()) {
+        this.#request = null;
+        await incoming.settled();
+        if (arrived && !refreshing) show();
+      }
+      drop();
+      if (stale()) return false;
+      if (shown) this.partial = 'failed';
+      // Its listing is gone, and so may be the one that it was asked from; its place is not.
+      const place = (opened as Listing | null)?.place.id;
+      const again: FolderTarget = place === undefined ? target : { kind: 'place', place };
+      this.#fail(thrown, shown ? () => void this.refresh() : () => void this.#load(again, options));
       return false;
     }
-    this.loading = false;
-    this.arriving = false;
+    this.#settleDown();
     this.#settleFocus(options.focus, refreshing);
     if (!refreshing) this.#notices.say(t.pane.announceOpened(this.path, this.view.length));
     this.#catchUp();
@@ -416,6 +533,7 @@ export class Pane {
   #swap(listing: Listing, incoming: FolderView, options: OpenOptions, refreshing: boolean): void {
     const before = this.listing;
     this.error = null;
+    this.partial = null;
     if (refreshing) {
       const names = new Set(
         this.selection.ids().map((id) => this.folder.entry(id)?.row.name ?? ''),
@@ -448,7 +566,9 @@ export class Pane {
     if (options.history === 'visit') this.history = this.history.visit(listing.place);
     else if (options.history === 'back') this.history = this.history.back();
     else if (options.history === 'forward') this.history = this.history.forward();
-    if (before && before.id !== listing.id) this.#forget(before.id);
+    if (!before || before.id === listing.id) return;
+    if (this.held) this.#leftovers.push(before.id);
+    else this.#forget(before.id);
   }
 
   #settleFocus(focus: string | undefined, refreshing: boolean): void {
@@ -469,7 +589,9 @@ export class Pane {
   }
 
   #catchUp(): void {
-    if (!this.#again || this.renaming !== null || this.loading) return;
+    if (this.held) return;
+    for (const listing of this.#leftovers.splice(0)) this.#forget(listing);
+    if (!this.#again || this.loading) return;
     this.#again = false;
     void this.refresh();
   }
