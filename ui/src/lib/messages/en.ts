@@ -317,6 +317,8 @@ export const en = {
     hidden: 'Show hidden files',
     keyring: 'Keyring',
     keyringYes: 'Available: passwords can be remembered.',
+    unread: 'The settings could not be read',
+    unreadText: 'Slipway goes on with the usual ones. What is in the file is left alone.',
     trusted: 'Trusted certificates',
     trustedNone: 'None. Those that you choose to trust always show up here.',
     trustedSince: (date: string) => `trusted since ${date}`,

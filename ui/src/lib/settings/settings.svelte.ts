@@ -7,6 +7,7 @@ import {
   type Theme,
   type TrustedCertificate,
 } from '$lib/backend';
+import { t } from '$lib/messages';
 import type { Notices } from '$lib/notices/notices.svelte';
 
 export const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
@@ -33,6 +34,13 @@ export class Preferences {
       const settings = await this.#backend.loadSettings();
       this.theme = settings.theme;
       this.showHidden = settings.showHidden;
+    } catch (thrown) {
+      // A damaged file is no reason to know nothing else.
+      const { message, detail } = toAppError(thrown);
+      const raw = [message, detail].filter(Boolean).join('\n');
+      this.#notices.problem(t.settings.unread, t.settings.unreadText, raw);
+    }
+    try {
       const info = await this.#backend.appInfo();
       this.version = info.version;
       this.keyring = info.keyring;
