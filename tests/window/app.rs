@@ -1,13 +1,18 @@
 //! The app under test, from start to end.
 
-use std::{ffi::OsString, fs, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use fantoccini::{Client, ClientBuilder, wd::TimeoutConfiguration};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::desktop::{Driver, PATIENCE};
+use crate::desktop::{Driver, PATIENCE, run};
 
 /// A person's home: what is in it survives the app.
 #[derive(Debug)]
@@ -143,13 +148,7 @@ impl App {
             .unwrap();
         let app = Self { client, driver };
         app.settled("local", &home.text()).await;
-        app.resize(1280, 800).await;
         app
-    }
-
-    /// The process of the app.
-    pub(crate) fn pid(&self) -> u32 {
-        self.driver.app().unwrap()
     }
 
     /// What the app and its driver wrote to the terminal.
@@ -157,12 +156,41 @@ impl App {
         self.driver.log()
     }
 
-    /// Ends the app.
+    /// The app's window, as the display calls it.
+    pub(crate) fn window(&self) -> String {
+        let pid = self.driver.app().unwrap().to_string();
+        let windows = run(
+            "xdotool",
+            &[
+                "search",
+                "--onlyvisible",
+                "--pid",
+                &pid,
+                "--name",
+                "Slipway",
+            ],
+        );
+        windows.lines().next_back().unwrap().to_owned()
+    }
+
+    /// Closes the window as the window manager does, and waits until the app has left by itself.
     pub(crate) async fn quit(self) {
-        // That the app wrote nothing of a panic is part of every test.
+        // Alt+F4 is openbox's own key for it.
+        run(
+            "xdotool",
+            &["windowactivate", "--sync", &self.window(), "key", "alt+F4"],
+        );
+        let begun = Instant::now();
+        while self.driver.app().is_some() {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "the app does not leave\n{}",
+                self.output()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // That it wrote nothing of a panic is part of every test.
         let output = self.output();
         assert!(!output.contains("panicked"), "{output}");
-        self.client.close().await.unwrap();
-        drop(self.driver);
     }
 }

@@ -17,18 +17,19 @@ axe.run(document, { resultTypes: ['violations'] }).then(
 );";
 
 impl App {
+    /// Waits until nothing is on its way to another place or colour.
+    pub(crate) async fn still(&self) {
+        let over = "document.getAnimations().every((one) => \
+                    one.playState !== 'running' || one.effect?.getComputedTiming().iterations === Infinity)";
+        self.until_js("nothing moves", over, json!(null)).await;
+    }
+
     /// Runs the audit over what the window shows; nothing may be found.
     pub(crate) async fn audit(&self, view: &str) {
         if self.js("return window.axe === undefined", vec![]).await == json!(true) {
             self.js(&axe(), vec![]).await;
         }
-        // Colours that are on their way to others are nobody's to judge.
-        self.until_js(
-            "nothing moves",
-            "document.getAnimations().every((one) => one.playState !== 'running' || one.effect?.getComputedTiming().iterations === Infinity)",
-            json!(null),
-        )
-        .await;
+        self.still().await;
         let results = self.client.execute_async(RUN, vec![]).await.unwrap();
         assert_eq!(results["failed"], Value::Null, "{view}");
         assert!(

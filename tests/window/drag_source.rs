@@ -118,20 +118,7 @@ impl Drop for DragSource {
 
 /// Where the page begins on the screen: the page fills the client's window, below the window manager's frame.
 async fn origin(app: &App) -> (i64, i64) {
-    let pid = app.pid().to_string();
-    let ids = run(
-        "xdotool",
-        &[
-            "search",
-            "--onlyvisible",
-            "--pid",
-            &pid,
-            "--name",
-            "Slipway",
-        ],
-    );
-    let id = ids.lines().next_back().unwrap();
-    let facts = run("xwininfo", &["-id", id]);
+    let facts = run("xwininfo", &["-id", &app.window()]);
     let number = |label: &str| -> i64 {
         let line = facts
             .lines()

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     app::{App, Home},
     desktop::run,
+    looks::SIZES,
     on_a_display,
     page::{part, row_of},
     peers::{PASSWORD, Peer, USER},
@@ -30,6 +31,7 @@ fn practice_site() {
         app.go("local", &home.path("site")).await;
         app.settled("local", &home.path("site")).await;
 
+        app.resize(SIZES[0]).await;
         by_one_click(&app, &home).await;
         app.disconnect().await;
         let views = Views {
@@ -71,6 +73,8 @@ async fn by_one_click(app: &App, home: &Home) {
     app.choose("remote", &["img"]).await;
     app.press("toolbar-download").await;
     app.transfer("panorama.bmp", "done").await;
+    app.transfer("lighthouse.svg", "done").await;
+    readme(app).await;
     app.all_done().await;
     assert_eq!(home.read("site/img/panorama.bmp").unwrap()[..2], *b"BM");
     fs::remove_file(home.files().join("site/img/panorama.bmp")).unwrap();
@@ -133,13 +137,19 @@ impl Views<'_> {
         app.settled("remote", "/www").await;
         self.queue().await;
         app.see("connected", theme).await;
-        if theme == "light" {
-            self.readme().await;
+        // What is placed beside a button goes with the size that it was opened in.
+        for size in SIZES.into_iter().rev() {
+            app.resize(size).await;
+            app.press("lock-button").await;
+            app.shown(&part("lock-popover")).await;
+            app.look("lock", theme, size).await;
+            app.keys("Escape").await;
+            app.press("more-remote").await;
+            app.shown(&part("context-menu")).await;
+            app.look("menu", theme, size).await;
+            app.keys("Escape").await;
+            app.gone(&part("context-menu")).await;
         }
-
-        app.press("lock-button").await;
-        app.see("lock", theme).await;
-        app.keys("Escape").await;
         app.press("panel-log").await;
         app.shown(&part("log-line")).await;
         app.see("log", theme).await;
@@ -154,10 +164,6 @@ impl Views<'_> {
         app.shown(&part("dialog-delete")).await;
         app.see("delete", theme).await;
         app.press("dialog-cancel").await;
-        app.press("more-remote").await;
-        app.shown(&part("context-menu")).await;
-        app.see("menu", theme).await;
-        app.keys("Escape").await;
         app.go("remote", "/nowhere").await;
         app.shown(&part("pane-error-remote")).await;
         app.see("error", theme).await;
@@ -185,13 +191,15 @@ impl Views<'_> {
         app.idle("local").await;
         app.idle("remote").await;
     }
+}
 
-    /// The picture of the README, refreshed only when asked to: it differs a little every day.
-    async fn readme(&self) {
-        self.app.gone(&part("toast")).await;
-        let png = self.app.picture("window").await;
-        if std::env::var_os("SLIPWAY_UPDATE_PICTURES").is_some_and(|value| value == "1") {
-            fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/window.png"), png).unwrap();
-        }
+/// The picture of the README, refreshed only when asked to: it differs a little every day.
+async fn readme(app: &App) {
+    app.idle("local").await;
+    app.gone(&part("toast")).await;
+    app.still().await;
+    let png = app.picture("window").await;
+    if std::env::var_os("SLIPWAY_UPDATE_PICTURES").is_some_and(|value| value == "1") {
+        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/window.png"), png).unwrap();
     }
 }

@@ -84,6 +84,13 @@ pub(crate) async fn save_site(app: &App, home: &Home, peer: &Peer) {
 
 /// The next day: one click, and no question.
 pub(crate) async fn come_back(app: &App, home: &Home, peer: &Peer) {
+    // The window is as large as it was.
+    app.until_js(
+        "the window has its size",
+        "innerWidth === 1000 && innerHeight === 700",
+        json!(null),
+    )
+    .await;
     let site = format!("[data-testid=start-site][data-name=\"{NAME}\"]");
     app.find(&site).await.click().await.unwrap();
     app.connected("pinned").await;

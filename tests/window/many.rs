@@ -51,6 +51,8 @@ requestAnimationFrame(tick);";
 
 struct Measured {
     longest: f64,
+    /// The longest while rows still came, and the longest of the scroll.
+    parts: [f64; 2],
     /// One frame in a hundred took longer.
     late: f64,
     frames: usize,
@@ -63,8 +65,14 @@ impl std::fmt::Display for Measured {
         write!(
             f,
             "first rows after {:.0} ms, all {ENTRIES} after {:.0} ms; {} frames from there to the end of the scroll: \
-             longest {:.1} ms, 99 of 100 below {:.1} ms",
-            self.first_rows, self.all_rows, self.frames, self.longest, self.late
+             longest {:.1} ms (arriving {:.1}, scrolling {:.1}), 99 of 100 below {:.1} ms",
+            self.first_rows,
+            self.all_rows,
+            self.frames,
+            self.longest,
+            self.parts[0],
+            self.parts[1],
+            self.late
         )
     }
 }
@@ -139,7 +147,7 @@ async fn measure(app: &App) -> Measured {
     let frames = app.js("return window.__frames", vec![]).await;
     assert_eq!(frames["items"], json!(ENTRIES));
     let number = |value: &Value| value.as_f64().unwrap();
-    let (begun, first) = (number(&frames["begun"]), number(&frames["first"]));
+    let [begun, first, done] = ["begun", "first", "done"].map(|moment| number(&frames[moment]));
     let stamps: Vec<f64> = frames["stamps"]
         .as_array()
         .unwrap()
@@ -147,15 +155,21 @@ async fn measure(app: &App) -> Measured {
         .map(number)
         .filter(|at| *at >= first)
         .collect();
+    let longest = |wanted: &dyn Fn(f64) -> bool| {
+        let pairs = stamps.windows(2).filter(|pair| wanted(pair[1]));
+        pairs.map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
+    };
+    let parts = [longest(&|at| at <= done), longest(&|at| at > done)];
     let mut deltas: Vec<f64> = stamps.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(deltas.len() > 190, "{}", deltas.len());
     deltas.sort_by(f64::total_cmp);
     Measured {
         longest: deltas[deltas.len() - 1],
+        parts,
         late: deltas[deltas.len() * 99 / 100],
         frames: deltas.len(),
         first_rows: first - begun,
-        all_rows: number(&frames["done"]) - begun,
+        all_rows: done - begun,
     }
 }
 

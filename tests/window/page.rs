@@ -328,7 +328,7 @@ impl App {
     }
 
     /// Makes the page this big.
-    pub(crate) async fn resize(&self, width: u32, height: u32) {
+    pub(crate) async fn resize(&self, (width, height): (u32, u32)) {
         self.client.set_window_size(width, height).await.unwrap();
         let is = "innerWidth === a[0] && innerHeight === a[1]";
         self.until_js(

@@ -34,7 +34,7 @@ async fn round(peer: Peer) {
 
     let app = App::start(&home).await;
     // Room for another program's window beside ours.
-    app.resize(1000, 700).await;
+    app.resize((1000, 700)).await;
     certificates(&app, &peer).await;
     looking_around(&app, &home).await;
     moving::buttons(&app, &home, &peer).await;
