@@ -48,7 +48,7 @@ export class App {
 
   #backend: Backend;
   #nextTab = 1;
-  /** The tab that a reconnect goes into. */
+  /** The tab that a reconnect goes into, also when it is tried again: until it succeeds or is given up. */
   #into: Tab | null = null;
 
   constructor(backend: Backend) {
@@ -59,6 +59,7 @@ export class App {
     this.flow = new ConnectFlow(backend, {
       connected: (session, request) => this.#connected(session, request),
       failed: (error) => this.#failed(error),
+      cancelled: () => (this.#into = null),
     });
     this.drags = new Drags({
       allowed: (from, over) => this.#mayDrop(from, over),
@@ -176,6 +177,8 @@ export class App {
 
   closeTab(tab: Tab): void {
     const index = this.tabs.indexOf(tab);
+    // A reconnect of this tab has nowhere to go any more.
+    if (this.#into === tab) this.flow.cancel();
     if (tab.session) this.#disconnect(tab.session.id);
     tab.remote?.close();
     const rest = this.tabs.filter((other) => other !== tab);
@@ -302,7 +305,6 @@ export class App {
   }
 
   #failed(error: AppError): void {
-    this.#into = null;
     const retry = describe(error).action === 'retry';
     this.notices.error(
       error,

@@ -23,6 +23,8 @@ export type Question =
 export interface FlowEvents {
   connected(session: SessionInfo, request: ConnectRequest | null): void;
   failed(error: AppError, request: ConnectRequest | null): void;
+  /** The person gave it up: whatever comes of it now is not shown. */
+  cancelled(): void;
 }
 
 export const BLANK_REQUEST: ConnectRequest = {
@@ -101,6 +103,7 @@ export class ConnectFlow {
   cancel(): void {
     this.#turn += 1;
     this.question = null;
+    this.#events.cancelled();
     if (this.connectingTo === null) return;
     this.connectingTo = null;
     this.#backend.cancelConnect().catch(() => undefined);
