@@ -231,3 +231,44 @@ async fn a_reconnection_for_tickets_does_not_change_the_folder_that_is_listed() 
         assert_eq!(entries[0].name, name.as_bytes(), "{}", log.all());
     }
 }
+
+/// The server takes no second connection: then the session is over, and says so, and nothing turns in circles.
+#[tokio::test]
+async fn a_reconnection_for_tickets_that_fails_ends_the_session() {
+    let authority = Authority::new();
+    let tls = authority.issue_local().server_config();
+    let mut silent = (*tls).clone();
+    silent.send_tls13_tickets = 0;
+    let silent = Arc::new(silent);
+    let listing = || {
+        Script::new()
+            .expect("MLSD*")
+            .say("150 here")
+            .accept_data_tls(silent.clone())
+            .close_data()
+            .say("226 done")
+    };
+    let first = Script::logged_in()
+        .answering(&[("PBSZ 0", "200 ok"), ("PROT P", "200 ok")])
+        .expect("AUTH TLS")
+        .say("234 go")
+        .start_tls(tls.clone())
+        .then(listing())
+        .then(listing())
+        .serve_rest();
+    let second = Script::new().say("421 too many of you").close();
+    let peer = Peer::serve_each(vec![first, second]).await;
+    let config = config_tls(&peer, TlsMode::Explicit, &authority);
+    let (client, log) = connect(config).await.unwrap();
+    for _ in 0..2 {
+        let listing = client.list(None).await.unwrap().collect().await;
+        listing.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
+    }
+    let error = client.list(None).await.err().unwrap();
+    assert_eq!(*error.kind(), ErrorKind::Busy, "{error}\n{}", log.all());
+    assert!(client.is_closed());
+    // Every later request hears the same, at once.
+    let again = client.noop().await.unwrap_err();
+    assert_eq!(*again.kind(), ErrorKind::Busy, "{again}");
+    assert!(again.is_fatal());
+}

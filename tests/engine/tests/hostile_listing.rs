@@ -187,6 +187,32 @@ async fn a_server_without_what_it_promised_is_asked_for_less_and_less() {
     }
 }
 
+/// A server that takes `-a` for the name of a file has an empty answer, and every file for a LIST without it.
+#[tokio::test]
+async fn an_empty_answer_to_list_all_is_not_believed() {
+    let list = |command: &str, content: &str| {
+        Script::new()
+            .expect(command)
+            .say("150 here")
+            .accept_data()
+            .send_data(content)
+            .close_data()
+            .say("226 done")
+    };
+    let file = "-rw-r--r-- 1 a b 5 Jan  1  2020 f\r\n";
+    let script = old()
+        .then(list("LIST -a", ""))
+        .then(list("LIST", file))
+        .then(list("LIST", file))
+        .serve_rest();
+    let (_peer, client, log) = client_of(script).await;
+    for _ in 0..2 {
+        let (entries, _) = client.list(None).await.unwrap().collect().await.unwrap();
+        assert_eq!(entries.len(), 1, "{}", log.all());
+    }
+    client.noop().await.unwrap();
+}
+
 /// "Nothing in it" is an error on some servers, and "not there" is on all.
 #[tokio::test]
 async fn an_empty_folder_is_not_a_missing_one() {

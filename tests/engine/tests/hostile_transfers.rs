@@ -119,12 +119,18 @@ async fn a_reset_data_connection_is_an_error_whatever_the_server_says() {
     }
 }
 
-/// TLS that ends without a goodbye may be all there is, or an attack: the server's word decides.
+/// TLS that ends without a goodbye may be all there is, or somebody in between has cut it: the server's word and the
+/// size decide.
 #[tokio::test]
 async fn a_tls_connection_cut_short_counts_as_the_server_says() {
     let authority = Authority::new();
     let tls = authority.issue_local().server_config();
-    for (said, well) in [("226 done", true), ("426 it broke", false)] {
+    for (said, size, well) in [
+        ("226 done", "213 7", true),
+        ("226 done", "502 no SIZE here", true),
+        ("226 done", "213 8", false),
+        ("426 it broke", "213 7", false),
+    ] {
         let transfer = || {
             Script::new()
                 .expect("RETR f")
@@ -135,7 +141,7 @@ async fn a_tls_connection_cut_short_counts_as_the_server_says() {
                 .say(said)
         };
         let script = Script::logged_in()
-            .answering(&[("PBSZ 0", "200 ok"), ("PROT P", "200 ok")])
+            .answering(&[("PBSZ 0", "200 ok"), ("PROT P", "200 ok"), ("SIZE f", size)])
             .expect("AUTH TLS")
             .say("234 go")
             .start_tls(tls.clone())

@@ -11,7 +11,7 @@ use ftp_net::{
     copy::{self, Copied, GOODBYE, Progress},
     shutdown_orderly,
 };
-use ftp_proto::Command;
+use ftp_proto::{Command, RemotePath};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep},
@@ -32,19 +32,55 @@ pub struct Upload(Transfer);
 
 struct Transfer {
     // Before `finished`, so that it is closed when the task hears of the end.
-    stream: Option<Stream>,
+    stream: Lent,
     finished: Finished,
     /// Keeps the session open for as long as the transfer lives.
-    _client: Client,
+    client: Client,
+    /// What is fetched and from where on: its size settles whether a TLS connection that ended without a goodbye
+    /// was cut off.
+    source: Option<(RemotePath, u64)>,
+    received: u64,
+    /// False after a TLS connection that ended without a goodbye.
+    clean: bool,
     doing: String,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     ended: bool,
 }
 
+/// The data connection, while it is here. An upload that is dropped with it resets it: closed in good order, half a
+/// file would look like a whole one.
+struct Lent {
+    stream: Option<Stream>,
+    upload: bool,
+}
+
+impl Lent {
+    /// Closes it as a drop does.
+    fn close(&mut self) {
+        *self = Self {
+            stream: None,
+            upload: self.upload,
+        };
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some(stream), true) = (&self.stream, self.upload) {
+            stream.reset_on_drop();
+        }
+    }
+}
+
 impl Transfer {
     async fn open(client: &Client, command: Command, offset: u64) -> Result<Self, Error> {
         let doing = command.redacted();
+        let upload = matches!(command, Command::Stor(_) | Command::Appe(_));
+        let source = match &command {
+            Command::Retr(path) => Some((path.clone(), offset)),
+            _ => None,
+        };
         let (opened, idle) = client
             .run(move |driver| {
                 Box::pin(async move {
@@ -53,16 +89,25 @@ impl Transfer {
                 })
             })
             .await?;
-        Ok(Self::new(client, opened, doing, idle))
+        let mut transfer = Self::new(client, opened, doing, idle);
+        transfer.stream.upload = upload;
+        transfer.source = source;
+        Ok(transfer)
     }
 
     fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
         let Opened { stream, finished } = opened;
         Self {
             ended: stream.is_none(),
-            stream,
+            stream: Lent {
+                stream,
+                upload: false,
+            },
             finished,
-            _client: client.clone(),
+            client: client.clone(),
+            source: None,
+            received: 0,
+            clean: true,
             doing,
             idle,
             timer: None,
@@ -93,35 +138,51 @@ impl Transfer {
             outcome = run => outcome,
             () = self.finished.refused() => Err(NetError::Cancelled),
         };
-        let doing = self.doing;
         match outcome {
             Ok(copied) => {
-                let reply = self.finished.complete().await?;
-                if !reply.code.is_completion() {
-                    return Err(Error::refused(doing, reply));
-                }
+                self.received = copied.bytes;
+                self.clean = copied.clean || self.source.is_none();
+                self.conclude().await?;
                 Ok(copied)
             }
+            Err(error) => Err(self.broken(error).await),
+        }
+    }
+
+    /// What to say of a transfer that broke off. The connection must be closed by now.
+    async fn broken(self, error: NetError) -> Error {
+        let doing = self.doing;
+        match error {
             // The connection broke, or the server refused: its reply says more than our error.
-            Err(error @ (NetError::Io(_) | NetError::Tls { .. } | NetError::Cancelled)) => {
+            NetError::Io(_) | NetError::Tls { .. } | NetError::Cancelled => {
                 match self.finished.complete().await {
-                    Ok(reply) if !reply.code.is_completion() => Err(Error::refused(doing, reply)),
-                    Err(later) => Err(later),
-                    Ok(_) => Err(Error::with_source(ErrorKind::Truncated, doing, error)),
+                    Ok(reply) if !reply.code.is_completion() => Error::refused(doing, reply),
+                    Err(later) => later,
+                    Ok(_) => Error::with_source(ErrorKind::Truncated, doing, error),
                 }
             }
             // Ours to end: the task sees that we are gone, and clears up.
-            Err(error) => Err(Error::net(doing, error)),
+            error => Error::net(doing, error),
         }
     }
 
     /// The server's word, after the data connection was closed in good order.
     async fn conclude(self) -> Result<(), Error> {
         let reply = self.finished.complete().await?;
-        if reply.code.is_completion() {
-            Ok(())
-        } else {
-            Err(Error::refused(self.doing, reply))
+        if !reply.code.is_completion() {
+            return Err(Error::refused(self.doing, reply));
+        }
+        match self.source {
+            // Somebody in between can end a TLS connection early, and the server would not know. It can't touch
+            // the answer to SIZE.
+            Some((path, offset)) if !self.clean => match self.client.size(&path).await {
+                Ok(size) if size != offset + self.received => {
+                    Err(Error::new(ErrorKind::Truncated, self.doing))
+                }
+                Err(error) if error.is_fatal() => Err(error),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
         }
     }
 }
@@ -149,7 +210,7 @@ impl Download {
     /// [`ErrorKind::Truncated`] of the connection; what the server says instead of 226.
     pub async fn copy_to_file(mut self, file: File, progress: Progress) -> Result<u64, Error> {
         let idle = self.0.idle;
-        match self.0.stream.take() {
+        match self.0.stream.stream.take() {
             Some(stream) => {
                 let run = copy::receive_to_file(stream, file, progress, idle);
                 self.0.copy(run).await.map(|copied| copied.bytes)
@@ -168,7 +229,7 @@ impl Download {
         if !self.0.ended {
             return Err(Error::new(ErrorKind::Truncated, self.0.doing.clone()));
         }
-        if let Some(mut stream) = self.0.stream.take() {
+        if let Some(mut stream) = self.0.stream.stream.take() {
             // The peer has closed already and may not take our goodbye any more.
             let _ = shutdown_orderly(&mut stream, GOODBYE).await;
         }
@@ -180,8 +241,23 @@ impl Download {
     /// # Errors
     /// Those of the connection.
     pub async fn abort(mut self) -> Result<(), Error> {
-        self.0.stream = None;
+        self.0.stream.close();
         self.0.finished.abort().await.map(drop)
+    }
+
+    /// What to say after reading it failed with `error`: the server's own reason, where it gives one.
+    pub(crate) async fn failed(mut self, error: io::Error) -> Error {
+        self.0.stream.close();
+        let error = match error.downcast::<NetError>() {
+            Ok(net) => net,
+            Err(io) => NetError::Io(io),
+        };
+        self.0.broken(error).await
+    }
+
+    /// False where TLS ended without a goodbye, so that what came may have been cut off.
+    pub(crate) const fn is_clean(&self) -> bool {
+        self.0.clean
     }
 }
 
@@ -192,7 +268,7 @@ impl Upload {
         offset: u64,
     ) -> Result<Self, Error> {
         let transfer = Transfer::open(client, command, offset).await?;
-        if transfer.stream.is_none() {
+        if transfer.stream.stream.is_none() {
             return Err(Error::new(ErrorKind::Protocol, transfer.doing));
         }
         Ok(Self(transfer))
@@ -207,7 +283,7 @@ impl Upload {
     /// As [`Download::copy_to_file`].
     pub async fn copy_from_file(mut self, file: File, progress: Progress) -> Result<u64, Error> {
         let idle = self.0.idle;
-        match self.0.stream.take() {
+        match self.0.stream.stream.take() {
             Some(stream) => {
                 let run = copy::send_from_file(stream, file, progress, idle);
                 self.0.copy(run).await.map(|copied| copied.bytes)
@@ -221,7 +297,7 @@ impl Upload {
     /// # Errors
     /// Those of the connection, and what the server says instead of 226.
     pub async fn finish(mut self) -> Result<(), Error> {
-        if let Some(mut stream) = self.0.stream.take() {
+        if let Some(mut stream) = self.0.stream.stream.take() {
             let closed = shutdown_orderly(&mut stream, GOODBYE).await;
             drop(stream);
             let doing = self.0.doing.clone();
@@ -238,7 +314,7 @@ impl Upload {
     /// # Errors
     /// Those of the connection.
     pub async fn abort(mut self) -> Result<(), Error> {
-        self.0.stream = None;
+        self.0.stream.close();
         self.0.finished.abort().await.map(drop)
     }
 }
@@ -250,7 +326,7 @@ impl AsyncRead for Download {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut self.0;
-        let Some(stream) = &mut this.stream else {
+        let Some(stream) = &mut this.stream.stream else {
             return Poll::Ready(Ok(()));
         };
         if this.ended {
@@ -260,12 +336,14 @@ impl AsyncRead for Download {
         match Pin::new(stream).poll_read(cx, buf) {
             Poll::Ready(Ok(())) => {
                 this.timer = None;
+                this.received += (buf.filled().len() - before) as u64;
                 this.ended = buf.filled().len() == before && buf.remaining() > 0;
                 Poll::Ready(Ok(()))
             }
-            // TLS cut off without a goodbye: the server's reply decides whether that was all.
+            // TLS cut off without a goodbye: the server's reply and the size decide whether that was all.
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 this.ended = true;
+                this.clean = false;
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -281,7 +359,7 @@ impl AsyncWrite for Upload {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut self.0;
-        let Some(stream) = &mut this.stream else {
+        let Some(stream) = &mut this.stream.stream else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
         match Pin::new(stream).poll_write(cx, buf) {
@@ -294,9 +372,13 @@ impl AsyncWrite for Upload {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0.stream {
-            Some(stream) => Pin::new(stream).poll_flush(cx),
-            None => Poll::Ready(Ok(())),
+        let this = &mut self.0;
+        let Some(stream) = &mut this.stream.stream else {
+            return Poll::Ready(Ok(()));
+        };
+        match Pin::new(stream).poll_flush(cx) {
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+            Poll::Pending => this.idle(cx).map(Err),
         }
     }
 

@@ -204,6 +204,16 @@ impl Error {
         self.0.fatal.load(Ordering::Relaxed)
     }
 
+    /// True where the two sides found no TLS in common: not where the handshake merely broke off, which a server
+    /// that is being restarted does too.
+    pub(crate) fn is_tls_incompatible(&self) -> bool {
+        self.0
+            .source
+            .as_ref()
+            .and_then(|source| source.downcast_ref::<NetError>())
+            .is_some_and(|net| matches!(net, NetError::Tls { eof: false, .. }))
+    }
+
     /// The session is over, and nobody kept the reason.
     pub(crate) fn gone(what: &str) -> Self {
         let error = Self::new(ErrorKind::Lost, what);

@@ -11,6 +11,12 @@ use crate::{
     driver::{Driver, Opened},
 };
 
+/// A listing that was asked for, and whether with options that the server may not know.
+struct Asked {
+    listing: Listing,
+    with_options: bool,
+}
+
 /// How much of a listing is taken from the connection at a time.
 const PIECE: usize = 64 * 1024;
 
@@ -24,31 +30,52 @@ pub struct Listing {
     decoder: ListingDecoder,
     buffer: BytesMut,
     ended: bool,
+    /// The last byte that came.
+    last: Option<u8>,
+    /// For a LIST with options: whom to ask again without them if nothing at all comes.
+    again: Option<(Client, Option<RemotePath>)>,
+    /// True for the LIST that was asked again.
+    repeated: bool,
 }
 
 impl Listing {
     pub(crate) async fn open(client: &Client, path: Option<RemotePath>) -> Result<Self, Error> {
+        let mut listing = Self::ask(client, path.clone(), true).await?;
+        if listing.with_options {
+            listing.listing.again = Some((client.clone(), path));
+        }
+        Ok(listing.listing)
+    }
+
+    async fn ask(client: &Client, path: Option<RemotePath>, all: bool) -> Result<Asked, Error> {
         let opened = client
             .run(move |driver| {
                 Box::pin(async move {
                     let idle = driver.config.timeouts.idle;
-                    let (opened, command) = driver.open_listing(path).await?;
+                    let (opened, command) = driver.open_listing(path, all).await?;
                     Ok((opened, command, idle))
                 })
             })
             .await;
-        match opened {
+        let (listing, with_options) = match opened {
             Ok((opened, command, idle)) => {
+                let with_options = matches!(command, Command::List(Some(_)));
                 let decoder = match command {
                     Command::Mlsd(_) => ListingDecoder::mlsd(),
                     _ => ListingDecoder::list(jiff::Timestamp::now()),
                 };
                 let download = Download::new(client, opened, command.redacted(), idle);
-                Ok(Self::new(Some(download), decoder))
+                (Self::new(Some(download), decoder), with_options)
             }
-            Err(error) if is_empty_folder(&error) => Ok(Self::new(None, ListingDecoder::mlsd())),
-            Err(error) => Err(error),
-        }
+            Err(error) if is_empty_folder(&error) => {
+                (Self::new(None, ListingDecoder::mlsd()), false)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Asked {
+            listing,
+            with_options,
+        })
     }
 
     fn new(download: Option<Download>, decoder: ListingDecoder) -> Self {
@@ -57,6 +84,9 @@ impl Listing {
             download,
             decoder,
             buffer: BytesMut::new(),
+            last: None,
+            again: None,
+            repeated: false,
         }
     }
 
@@ -75,7 +105,38 @@ impl Listing {
             if self.ended {
                 // Only now: the connection was read to its end, and all of it was handed out.
                 if let Some(download) = self.download.take() {
+                    let cut = !download.is_clean() && self.last.is_some_and(|byte| byte != b'\n');
                     download.finish().await?;
+                    if cut {
+                        return Err(Error::new(ErrorKind::Truncated, "the listing"));
+                    }
+                }
+                match self.again.take() {
+                    // Not even `.` and `..`: the options may have been taken for the name of a file.
+                    Some((client, path)) if self.last.is_none() && !self.repeated => {
+                        match Self::ask(&client, path, false).await {
+                            Ok(asked) => *self = asked.listing,
+                            // It was said to be empty; that it can't be asked again changes nothing.
+                            Err(error) if error.reply().is_some() && !error.is_fatal() => {
+                                return Ok(None);
+                            }
+                            Err(error) => return Err(error),
+                        }
+                        self.again = Some((client, None));
+                        self.repeated = true;
+                        continue;
+                    }
+                    // Without options there was something: so they are not for this server.
+                    Some((client, _)) if self.last.is_some() && self.repeated => {
+                        let learn = client.run(|driver| {
+                            Box::pin(async move {
+                                driver.list_all_unknown();
+                                Ok(())
+                            })
+                        });
+                        learn.await?;
+                    }
+                    _ => {}
                 }
                 return Ok(None);
             }
@@ -89,14 +150,16 @@ impl Listing {
                     self.decoder.finish();
                 }
                 Ok(_) => {
+                    self.last = self.buffer.last().copied();
                     self.decoder.feed(&self.buffer);
                     self.buffer.clear();
                 }
                 Err(error) => {
                     self.ended = true;
-                    self.download = None;
-                    let error = ftp_net::NetError::Io(error);
-                    return Err(Error::net("the listing", error));
+                    return Err(match self.download.take() {
+                        Some(download) => download.failed(error).await,
+                        None => Error::net("the listing", ftp_net::NetError::Io(error)),
+                    });
                 }
             }
         }
@@ -136,7 +199,13 @@ impl Driver {
     /// server is sent into the folder instead; the owner's folder is restored when it matters.
     ///
     /// All of it is one request: between CWD and LIST another handle could send the server elsewhere.
-    async fn open_listing(&mut self, path: Option<RemotePath>) -> Result<(Opened, Command), Error> {
+    ///
+    /// With `all`, hidden files are asked for by `-a` where the server is not known to stumble over it.
+    async fn open_listing(
+        &mut self,
+        path: Option<RemotePath>,
+        all: bool,
+    ) -> Result<(Opened, Command), Error> {
         if self.uses_mlsd() {
             let command = Command::Mlsd(path.clone());
             match self.open(command.clone(), 0).await {
@@ -149,13 +218,14 @@ impl Driver {
             None => self.return_home().await?,
             Some(path) => self.visit(path).await?,
         }
-        if !self.list_all_refused() {
+        if all && !self.list_all_refused() {
             let all = Argument::try_from("-a").map_err(Error::argument)?;
             let command = Command::List(Some(all));
             match self.open(command.clone(), 0).await {
                 Err(error)
-                    if error.reply().is_some_and(|reply| reply.code.is_permanent())
-                        && !is_empty_folder(&error) =>
+                    if error.reply().is_some_and(|reply| {
+                        reply.code.is_permanent() || reply.code.value() == 450
+                    }) && !is_empty_folder(&error) =>
                 {
                     self.list_all_unknown();
                 }

@@ -17,6 +17,9 @@ use crate::tls::Fingerprint;
 /// rustls asks the socket for 4 KiB at a time; this much is fetched instead, and handed out in pieces.
 const READ_AHEAD: usize = 64 * 1024;
 
+/// How long the last bytes and the goodbye may take to leave.
+const SENDING: Duration = Duration::from_secs(60);
+
 /// One connection, encrypted or not.
 #[derive(Debug)]
 pub enum Stream {
@@ -75,6 +78,11 @@ impl Stream {
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         !matches!(self, Self::Plain(_))
+    }
+
+    /// Makes the close of this connection a reset, so that the peer can't take it for the end of a file.
+    pub fn reset_on_drop(&self) {
+        let _ = rustix::net::sockopt::set_socket_linger(self.tcp(), Some(Duration::ZERO));
     }
 
     /// What TLS negotiated, `None` on a plain connection.
@@ -233,10 +241,16 @@ impl AsyncWrite for Stream {
 /// The bytes read here are dropped; the result is how many there were.
 ///
 /// # Errors
-/// Only those of sending. A peer that never says goodbye is no error here.
+/// Only those of sending, `TimedOut` among them where the peer takes nothing for a minute. A peer that never says
+/// goodbye is no error here.
 pub async fn shutdown_orderly(stream: &mut Stream, limit: Duration) -> io::Result<u64> {
-    stream.flush().await?;
-    stream.shutdown().await?;
+    let sending = async {
+        stream.flush().await?;
+        stream.shutdown().await
+    };
+    tokio::time::timeout(SENDING, sending)
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let mut scratch = vec![0; 4096];
     let mut unread = 0;
     let drain = async {

@@ -103,7 +103,7 @@ impl Driver {
     /// case, or it would be taken for the answer to the next command.
     async fn explain(&mut self, failure: NetError, doing: &str) -> Error {
         let failure = Error::net(doing, failure);
-        match self.control.reply(doing).await {
+        match self.control.final_reply(doing).await {
             // A certificate is a person's decision, whatever the server thinks of our hanging up.
             _ if matches!(failure.kind(), ErrorKind::Certificate(_)) => failure,
             Ok(reply) if reply.code.is_transient() || reply.code.is_permanent() => {
@@ -150,9 +150,8 @@ impl Driver {
         if !self.learned().no_epsv {
             let command = Command::Epsv(None);
             let reply = self.ask(&command).await?;
-            if reply.code.is_completion() {
-                let port = ftp_proto::parse_epsv(reply.first_line())
-                    .map_err(|error| Error::with_source(ErrorKind::Protocol, "EPSV", error))?;
+            let port = ftp_proto::parse_epsv(reply.first_line());
+            if let (true, Ok(port)) = (reply.code.is_completion(), port) {
                 match self.dial(None, port).await {
                     Ok(tcp) => return Ok(tcp),
                     // Refused, or swallowed on the way.
@@ -178,10 +177,10 @@ impl Driver {
                     Err(error) => return Err(error),
                 }
             }
-            if !reply.code.is_permanent() {
-                return Err(Error::refused("EPSV", reply));
+            // A 4xx may be of the moment; anything else stays as it is.
+            if !reply.code.is_transient() {
+                self.learn(|learned| learned.no_epsv = true);
             }
-            self.learn(|learned| learned.no_epsv = true);
         }
         self.pasv().await
     }

@@ -130,8 +130,13 @@ impl Driver {
     }
 
     fn nobody_asked(&mut self, reply: Result<Reply, Error>, unasked: &mut usize) {
-        let Ok(reply) = reply else {
-            return;
+        let reply = match reply {
+            Ok(reply) => reply,
+            // Whatever it was, there is nothing more to wait for.
+            Err(error) => {
+                self.control.kill(error);
+                return;
+            }
         };
         let warning = format!("nobody asked for this reply: {}", reply.code);
         self.control.log(LogKind::Warning, warning);
@@ -154,8 +159,14 @@ impl Driver {
     pub(crate) async fn command(&mut self, command: Command) -> Result<Reply, Error> {
         let reply = self.ask(&command).await?;
         if reply.code.is_completion() {
-            if let Command::Rmd(gone) = &command {
-                self.leave(gone).await?;
+            if let Command::Rmd(gone) = &command
+                && let Err(error) = self.leave(gone).await
+            {
+                // The folder is gone, which is what was asked for.
+                if self.control.dead().is_some() {
+                    return Err(error);
+                }
+                self.control.log(LogKind::Warning, error.to_string());
             }
             Ok(reply)
         } else {

@@ -36,7 +36,7 @@ impl Driver {
                 }
                 // Nothing but TLS 1.3 there: then without resumption.
                 Err(error)
-                    if matches!(error.kind(), ErrorKind::Tls)
+                    if error.is_tls_incompatible()
                         && config.hosts.get(&config.host, config.port).tls12 =>
                 {
                     config.hosts.learn(&config.host, config.port, |learned| {
@@ -62,6 +62,12 @@ impl Driver {
         self.learn(|learned| learned.tls12 = true);
         let _ = self.control.exchange(&Command::Quit).await;
         self.control.close().await;
+        // The old connection is closed: without a new one the session is over.
+        let outcome = self.connect_again().await;
+        outcome.map_err(|error| self.control.kill(error))
+    }
+
+    async fn connect_again(&mut self) -> Result<(), Error> {
         let mut fresh = Box::pin(Self::connect(
             Config::clone(&self.config),
             self.shared.clone(),

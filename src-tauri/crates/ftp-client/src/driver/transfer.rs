@@ -180,19 +180,19 @@ impl Driver {
     }
 
     /// ABOR, and all replies that it causes (RFC 959 section 5.4): while a transfer runs these are the
-    /// transfer's own and ABOR's, but servers are known to leave one of them out. A NOOP behind it, sent when
-    /// the first reply is here, marks the end: its 200 can be nobody else's.
+    /// transfer's own and ABOR's, but servers are known to leave one of them out. A PWD behind it, sent when the
+    /// first reply is here, marks the end: 257 can be nobody else's.
     pub(crate) async fn abort(&mut self, transfer: bool) -> Result<Reply, Error> {
         self.control.send(&Command::Abor).await?;
         let first = self.control.reply("ABOR").await?;
         if !transfer {
             return Ok(first);
         }
-        self.control.send(&Command::Noop).await?;
-        let mut last = first.clone();
+        self.control.send(&Command::Pwd).await?;
+        let mut last = first;
         for _ in 0..4 {
             let reply = self.control.reply("ABOR").await?;
-            if reply.code.value() == 200 {
+            if reply.code.value() == 257 {
                 return Ok(last);
             }
             last = reply;
