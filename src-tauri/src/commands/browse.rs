@@ -280,11 +280,15 @@ async fn open_local(
     blocking(move || {
         let entries = fs::read_dir(&path)?;
         // Watched before it is read, so that nothing happens unseen in between.
-        let (teller, id) = (Arc::clone(&shell), listing.id);
-        if let Err(error) = local::watch(path, &listing, move || teller.listing_changed(id)) {
+        let (teller, changed) = (Arc::clone(&shell), listing.folder.clone());
+        let watch = shell.watches.follow(&path, &listing, move || {
+            teller.folder_changed(&changed);
+        });
+        if let Err(error) = &watch {
             let text = format!("Changes of this folder can't be followed: {error}");
             shell.log.add(None, crate::dto::LogDirection::Info, text);
         }
+        let _reading = watch.ok().map(|watch| watch.reading(started));
         channel.send_event(ListingEvent::Opened { listing: opened });
         local::read(
             entries,

@@ -1,15 +1,11 @@
-//! Folders of this computer. Everything here but the watcher blocks.
+//! Folders of this computer. Everything here blocks.
 
 use std::{
     ffi::OsStr,
     fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    path::Path,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
-
-use notify::{EventKind, RecursiveMode, Watcher as _, event::AccessKind};
-use tokio::sync::Notify;
 
 use super::{
     batches::{Batches, Sink},
@@ -19,9 +15,6 @@ use crate::{
     dto::{Number, Precision, Row, RowKind},
     error::AppError,
 };
-
-/// Programs write in bursts; the window looks again when a burst is this old.
-const DEBOUNCE: Duration = Duration::from_millis(200);
 
 /// Reads a folder that was opened, row by row, until its end or until the window closes the listing.
 ///
@@ -90,48 +83,6 @@ pub(crate) fn delete(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Tells `changed` whenever the folder changes, until the listing is closed.
-///
-/// # Errors
-/// If the system has no watches left, or none for this folder. The pane then shows what it read.
-pub(crate) fn watch(
-    path: PathBuf,
-    listing: &Arc<OpenListing>,
-    changed: impl Fn() + Send + 'static,
-) -> notify::Result<()> {
-    let woken = Arc::new(Notify::new());
-    let waker = Arc::clone(&woken);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| is_change(&event.kind)) {
-            waker.notify_one();
-        }
-    })?;
-    watcher.watch(&path, RecursiveMode::NonRecursive)?;
-    listing.set_watched();
-    let closed = listing.closed.clone();
-    tauri::async_runtime::spawn(async move {
-        let _watcher = watcher;
-        let tell = async move {
-            loop {
-                woken.notified().await;
-                tokio::time::sleep(DEBOUNCE).await;
-                changed();
-            }
-        };
-        closed.run_until_cancelled(tell).await;
-    });
-    Ok(())
-}
-
-/// Looking at a folder is reported too; only what changes it counts, or looking again would never end.
-fn is_change(kind: &EventKind) -> bool {
-    match kind {
-        EventKind::Access(AccessKind::Close(notify::event::AccessMode::Write)) => true,
-        EventKind::Access(_) => false,
-        _ => true,
-    }
-}
-
 fn describe(entry: &fs::DirEntry) -> (Entry, Row) {
     let name = entry.file_name();
     // An entry that vanished meanwhile, or that may not be looked at, is shown with what is known.
@@ -197,7 +148,7 @@ fn permissions(_: &fs::Metadata) -> Option<String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::sync::mpsc;
+    use std::sync::{Arc, mpsc};
 
     use super::*;
     use crate::{
@@ -315,32 +266,5 @@ mod tests {
         assert!(target.join("keep").exists());
         delete(&target).unwrap();
         assert!(!target.exists());
-    }
-
-    #[test]
-    fn looking_is_no_change() {
-        use notify::event::{AccessMode, CreateKind};
-        assert!(!is_change(&EventKind::Access(AccessKind::Open(
-            AccessMode::Any
-        ))));
-        assert!(is_change(&EventKind::Access(AccessKind::Close(
-            AccessMode::Write
-        ))));
-        assert!(is_change(&EventKind::Create(CreateKind::File)));
-    }
-
-    #[test]
-    fn a_change_on_the_disk_is_told() {
-        let dir = tempfile::tempdir().unwrap();
-        let listing = Listings::default().open(Folder::Local(dir.path().into()));
-        let (tx, rx) = mpsc::channel();
-        tauri::async_runtime::block_on(async {
-            watch(dir.path().into(), &listing, move || tx.send(()).unwrap()).unwrap();
-        });
-        fs::write(dir.path().join("new"), "").unwrap();
-        rx.recv_timeout(Duration::from_secs(10)).unwrap();
-        listing.closed.cancel();
-        // The task drops its end once it has ended.
-        while rx.recv_timeout(Duration::from_secs(10)).is_ok() {}
     }
 }

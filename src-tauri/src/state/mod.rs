@@ -12,6 +12,7 @@ pub(crate) mod places;
 pub(crate) mod queue;
 pub(crate) mod remote;
 pub(crate) mod sessions;
+pub(crate) mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +25,7 @@ use crate::{
     practice::Practice,
     state::{
         drops::Drops, folder::Folder, listings::Listings, log::Log, places::Places, queue::Queue,
-        sessions::Sessions,
+        sessions::Sessions, watch::Watches,
     },
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Shell {
     pub(crate) sessions: Sessions,
     pub(crate) places: Places,
     pub(crate) listings: Listings,
+    pub(crate) watches: Watches,
     pub(crate) drops: Drops,
     pub(crate) log: Arc<Log>,
     pub(crate) queue: Queue,
@@ -64,6 +66,7 @@ impl Shell {
             sessions: Sessions::default(),
             places: Places::new(),
             listings: Listings::default(),
+            watches: Watches::default(),
             drops: Drops::default(),
             log: Arc::default(),
             queue: Queue::new(),
