@@ -9,10 +9,17 @@ export interface PaneMenuOptions {
   showHidden: boolean;
   onsend: () => void;
   onhidden: (show: boolean) => void;
+  oncopy: (text: string) => void;
 }
 
 /** What can be done with the chosen rows. */
-export function entryMenu({ pane, sendLabel, canSend, onsend }: PaneMenuOptions): MenuPart[] {
+export function entryMenu({
+  pane,
+  sendLabel,
+  canSend,
+  onsend,
+  oncopy,
+}: PaneMenuOptions): MenuPart[] {
   const none = pane.chosen().length === 0;
   return [
     {
@@ -47,7 +54,7 @@ export function entryMenu({ pane, sendLabel, canSend, onsend }: PaneMenuOptions)
       danger: true,
       run: () => pane.askRemove(),
     },
-    { id: 'copynames', label: t.pane.copyNames, disabled: none, run: () => copyNames(pane) },
+    { id: 'copynames', label: t.pane.copyNames, disabled: none, run: () => oncopy(namesOf(pane)) },
     'line',
     {
       id: 'newfolder',
@@ -82,7 +89,7 @@ export function viewMenu({ pane, showHidden, onhidden }: PaneMenuOptions): MenuP
   ];
 }
 
-function copyNames(pane: Pane): void {
+function namesOf(pane: Pane): string {
   const names = pane.chosen().map((entry) => entry.row.name);
-  void navigator.clipboard?.writeText(names.join('\n'));
+  return names.join('\n');
 }

@@ -20,6 +20,8 @@ export const en = {
     details: 'Details',
     copy: 'Copy',
     copied: 'Copied',
+    notCopied: 'Nothing was copied',
+    notCopiedText: 'The clipboard could not be reached.',
     unknown: '—',
     items: (n: number) => count(n, 'item', 'items'),
   },

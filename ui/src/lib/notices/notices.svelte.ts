@@ -1,5 +1,7 @@
 import { describe } from '$lib/errors';
 import { toAppError, type ErrorData } from '$lib/backend';
+import { t } from '$lib/messages';
+import { toClipboard } from './clipboard';
 
 export interface Notice {
   id: number;
@@ -45,6 +47,12 @@ export class Notices {
 
   problem(title: string, text: string, detail: string | null, action: Notice['action'] = null) {
     this.#add({ tone: 'error', title, text, detail, action });
+  }
+
+  /** Copies a text, and says whether that worked. */
+  async copy(text: string): Promise<void> {
+    if (await toClipboard(text)) this.success(t.common.copied);
+    else this.problem(t.common.notCopied, t.common.notCopiedText, null);
   }
 
   say(text: string): void {
