@@ -40,8 +40,13 @@ pub(crate) fn builder() -> Builder<Wry> {
             commands::settings::load_settings,
             commands::settings::save_settings,
             commands::settings::set_title,
+            commands::settings::close_window,
         ])
-        .events(collect_events![dto::FolderChanged, dto::SystemDrag])
+        .events(collect_events![
+            dto::FolderChanged,
+            dto::SystemDrag,
+            dto::CloseAsked
+        ])
 }
 
 #[cfg(test)]

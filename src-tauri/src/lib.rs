@@ -16,7 +16,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use tauri::{Manager, RunEvent, WindowEvent};
 use tauri_plugin_window_state::StateFlags;
@@ -24,7 +24,7 @@ use tauri_specta::Event as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    dto::FolderChanged,
+    dto::{CloseAsked, FolderChanged},
     state::{Shell, Vault, queue},
 };
 
@@ -77,10 +77,10 @@ pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
             app.manage(shell);
             Ok(())
         })
-        .on_window_event(|window, event| {
-            if let WindowEvent::DragDrop(event) = event {
-                drag::tell(window, event);
-            }
+        .on_window_event(|window, event| match event {
+            WindowEvent::DragDrop(event) => drag::tell(window, event),
+            WindowEvent::CloseRequested { api, .. } if !may_close(window) => api.prevent_close(),
+            _ => {}
         })
         .build(tauri::generate_context!())?
         .run(|app, event| {
@@ -90,6 +90,25 @@ pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
             }
         });
     Ok(())
+}
+
+/// Whether the window may close now; if not, its page is told to ask.
+fn may_close(window: &tauri::Window) -> bool {
+    let shell = window.state::<Arc<Shell>>();
+    let unfinished = shell.queue.unfinished();
+    if shell.closing.may_close(unfinished, Instant::now()) {
+        return true;
+    }
+    let asked = CloseAsked {
+        unfinished: u32::try_from(unfinished).unwrap_or(u32::MAX),
+    };
+    match asked.emit(window) {
+        Ok(()) => false,
+        Err(error) => {
+            tracing::warn!(%error, "the window could not be asked about its transfers");
+            true
+        }
+    }
 }
 
 fn to_front(app: &tauri::AppHandle) {

@@ -53,3 +53,19 @@ pub(crate) async fn set_title(window: WebviewWindow, text: String) -> Result<()>
     let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
     Ok(window.set_title(&text)?)
 }
+
+/// Answers the question whether to close the window with transfers on their way: `confirm` closes it and gives them
+/// up. Without, it stays open; the page says so at once when it shows the question, too.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn close_window(
+    shell: Shared<'_>,
+    window: WebviewWindow,
+    confirm: bool,
+) -> Result<()> {
+    shell.closing.answer(confirm);
+    if confirm {
+        window.close()?;
+    }
+    Ok(())
+}

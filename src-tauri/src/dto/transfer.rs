@@ -1,11 +1,57 @@
 //! The queue as the window sees it, and the two events.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use specta::Type;
 use tauri_specta::Event;
 
 use super::Number;
 use crate::error::AppError;
+
+/// What to do where a name is taken in the folder that receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Existing {
+    /// Answer with [`SendOutcome::Exists`], and queue nothing.
+    Ask,
+    Replace,
+    /// Leave out what exists.
+    Skip,
+}
+
+/// What came of sending.
+#[derive(Clone, Debug, Serialize, Type)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum SendOutcome {
+    /// On the queue, but for what can't be transferred at all and what was left out.
+    Queued {
+        ids: Vec<u32>,
+        failed: Vec<SendFailure>,
+        skipped: u32,
+    },
+    /// Nothing was queued: the person has to say what becomes of what exists.
+    Exists {
+        /// The first of them.
+        names: Vec<String>,
+        /// How many exist.
+        count: u32,
+        /// How many are to be sent.
+        total: u32,
+        /// There are folders among those that exist: what is in them may be replaced, too.
+        folders: bool,
+    },
+}
+
+/// An entry that can't be transferred.
+#[derive(Clone, Debug, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SendFailure {
+    pub(crate) name: String,
+    pub(crate) error: AppError,
+}
 
 /// A projection of the queue: one snapshot, then numbered changes.
 ///
@@ -138,6 +184,13 @@ impl From<transfer::QueueUpdate> for QueueUpdate {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FolderChanged {
     pub(crate) listing: u32,
+}
+
+/// The window was to be closed with transfers on their way; the page asks the person, and answers by `close_window`.
+#[derive(Clone, Debug, Serialize, Type, Event)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CloseAsked {
+    pub(crate) unfinished: u32,
 }
 
 /// Files are dragged from another program over the window.

@@ -32,11 +32,19 @@ impl Drops {
         id
     }
 
-    /// Hands the paths of a drop over. Only once: a drop can't be accepted twice.
-    pub(crate) fn take(&self, id: u32) -> Option<Vec<PathBuf>> {
+    /// The paths of a drop, until it is forgotten.
+    pub(crate) fn get(&self, id: u32) -> Option<Vec<PathBuf>> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drops = inner.drops.iter();
+        drops
+            .find(|(kept, _)| *kept == id)
+            .map(|(_, paths)| paths.clone())
+    }
+
+    /// It was accepted: a drop can't be accepted twice.
+    pub(crate) fn forget(&self, id: u32) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = inner.drops.iter().position(|(kept, _)| *kept == id)?;
-        inner.drops.remove(at).map(|(_, paths)| paths)
+        inner.drops.retain(|(kept, _)| *kept != id);
     }
 }
 
@@ -45,13 +53,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_drop_is_taken_once() {
+    fn a_drop_is_kept_until_it_is_forgotten() {
         let drops = Drops::default();
         let a = drops.keep(vec!["/a".into()]);
         let b = drops.keep(vec!["/b".into()]);
-        assert_eq!(drops.take(a), Some(vec!["/a".into()]));
-        assert_eq!(drops.take(a), None);
-        assert_eq!(drops.take(b), Some(vec!["/b".into()]));
+        assert_eq!(drops.get(a), Some(vec!["/a".into()]));
+        drops.forget(a);
+        assert_eq!(drops.get(a), None);
+        assert_eq!(drops.get(b), Some(vec!["/b".into()]));
     }
 
     #[test]
@@ -61,7 +70,7 @@ mod tests {
         for _ in 0..KEPT {
             drops.keep(Vec::new());
         }
-        assert_eq!(drops.take(first), None);
-        assert_eq!(drops.take(first + 1), Some(Vec::new()));
+        assert_eq!(drops.get(first), None);
+        assert_eq!(drops.get(first + 1), Some(Vec::new()));
     }
 }

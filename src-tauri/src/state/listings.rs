@@ -1,7 +1,7 @@
 //! The listings that the window has open, with what it may not know: the real names.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ffi::OsString,
     sync::{
         Arc, Mutex, PoisonError,
@@ -134,10 +134,14 @@ impl OpenListing {
         entries.get(row as usize).cloned().ok_or_else(stale)
     }
 
-    /// The names of all entries so far.
-    pub(crate) fn names(&self) -> Vec<EntryName> {
+    /// The names of all entries so far that are on a server.
+    pub(crate) fn remote_names(&self) -> HashSet<Box<[u8]>> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().map(|entry| entry.name.clone()).collect()
+        let names = entries.iter().filter_map(|entry| match &entry.name {
+            EntryName::Remote(name) => Some(name.clone()),
+            EntryName::Local(_) | EntryName::Unparsed => None,
+        });
+        names.collect()
     }
 
     /// Whether an entry has exactly this name.

@@ -2,6 +2,7 @@
 //! while something is awaited.
 
 pub(crate) mod batches;
+pub(crate) mod closing;
 pub(crate) mod connect;
 pub(crate) mod drops;
 pub(crate) mod folder;
@@ -24,8 +25,8 @@ use crate::{
     dto::FolderChanged,
     practice::Practice,
     state::{
-        drops::Drops, folder::Folder, listings::Listings, log::Log, places::Places, queue::Queue,
-        sessions::Sessions, watch::Watches,
+        closing::Closing, drops::Drops, folder::Folder, listings::Listings, log::Log,
+        places::Places, queue::Queue, sessions::Sessions, watch::Watches,
     },
 };
 
@@ -44,6 +45,7 @@ pub(crate) struct Shell {
     pub(crate) listings: Listings,
     pub(crate) watches: Watches,
     pub(crate) drops: Drops,
+    pub(crate) closing: Closing,
     pub(crate) log: Arc<Log>,
     pub(crate) queue: Queue,
     /// What was learned of servers, shared by all clients.
@@ -68,6 +70,7 @@ impl Shell {
             listings: Listings::default(),
             watches: Watches::default(),
             drops: Drops::default(),
+            closing: Closing::default(),
             log: Arc::default(),
             queue: Queue::new(),
             hosts: HostMemory::default(),

@@ -76,6 +76,12 @@ impl Queue {
         self.queue.clear_finished();
     }
 
+    /// How many transfers are not over yet.
+    pub(crate) fn unfinished(&self) -> usize {
+        let items = self.queue.list();
+        items.iter().filter(|item| item.state.is_open()).count()
+    }
+
     /// Gives everything up and tidies: no temporary file and no half upload is left behind.
     pub(crate) async fn shutdown(&self) {
         self.queue.shutdown().await;

@@ -33,6 +33,9 @@
  * | dialog-password                 | password-input, password-remember, password-go,             |
  * |                                 | password-no-keyring, dialog-cancel                          |
  * | dialog-delete                   | delete-go, dialog-cancel                                    |
+ * | dialog-existing                 | existing-replace, existing-skip (unless all exist),         |
+ * |                                 | dialog-cancel; data-count of data-total exist               |
+ * | dialog-closing                  | close-anyway, close-keep                                    |
  * | dialog-sites                    | site-row[data-name], site-new, site-name, site-host,        |
  * |                                 | site-port, site-user, site-password, site-remember,         |
  * |                                 | site-tls, site-remote-path, site-local-path, site-passive,  |

@@ -13,6 +13,7 @@ import { Preferences } from '$lib/settings/settings.svelte';
 import { Sites } from '$lib/sites/sites.svelte';
 import type { Side } from '$lib/testids';
 import { Queue } from '$lib/transfers/queue.svelte';
+import { Sending } from '$lib/transfers/sending.svelte';
 import { actionsOf } from './actions';
 
 /** What stands in the quick-connect bar. */
@@ -30,6 +31,7 @@ export class App {
   readonly preferences: Preferences;
   readonly sites: Sites;
   readonly queue: Queue;
+  readonly sending: Sending;
   readonly flow: ConnectFlow;
   readonly drags: Drags;
   readonly actions: Action[];
@@ -41,6 +43,8 @@ export class App {
   panel = $state<'transfers' | 'log'>('transfers');
   paletteOpen = $state(false);
   settingsOpen = $state(false);
+  /** The window was to be closed with so many transfers not finished. */
+  closeAsked = $state<number | null>(null);
   quick = $state<QuickForm>({ address: '', user: '', password: '', tls: 'auto' });
   recent = $state.raw<Recent[]>([]);
   /** Grows when the address field should take the keyboard. */
@@ -55,7 +59,9 @@ export class App {
     this.#backend = backend;
     this.preferences = new Preferences(backend, this.notices);
     this.sites = new Sites(backend, this.notices);
-    this.queue = new Queue(backend, this.notices, () => this.showPanel('transfers'));
+    const showQueue = () => this.showPanel('transfers');
+    this.queue = new Queue(backend, this.notices, showQueue);
+    this.sending = new Sending(this.notices, showQueue);
     this.flow = new ConnectFlow(backend, {
       connected: (session, request) => this.#connected(session, request),
       failed: (error) => this.#failed(error),
@@ -92,6 +98,7 @@ export class App {
     await Promise.allSettled([
       backend.onFolderChanged((listing) => this.#folderChanged(listing)),
       backend.onSystemDrag((drag) => this.drags.system(drag)),
+      backend.onCloseAsked((unfinished) => this.#askClose(unfinished)),
       this.log.watch(backend).catch((thrown: unknown) => this.notices.error(thrown)),
       this.queue.watch(),
       this.sites.load(),
@@ -222,7 +229,17 @@ export class App {
     if (rows.length === 0) return this.notices.info(t.pane.nothingSelected);
     const listing = source.listing.id;
     const to = target.listing.id;
-    await this.#queued(rows.length, () => this.#backend.sendEntries(listing, rows, to));
+    await this.sending.send(
+      (existing) => this.#backend.sendEntries(listing, rows, to, existing),
+      [source, target],
+      target.listing.crumbs.at(-1)?.label ?? '',
+    );
+  }
+
+  /** The answer to the question whether to close the window. */
+  close(confirm: boolean): void {
+    this.closeAsked = null;
+    this.#backend.closeWindow(confirm).catch((thrown: unknown) => this.notices.error(thrown));
   }
 
   showPanel(panel: 'transfers' | 'log'): void {
@@ -340,17 +357,17 @@ export class App {
     const pane = over === 'remote' ? this.remote : this.local;
     if (!pane?.listing) return this.notices.info(t.pane.noTarget);
     const to = pane.listing.id;
-    await this.#queued(null, () => this.#backend.acceptDrop(drop, to));
+    await this.sending.send(
+      (existing) => this.#backend.acceptDrop(drop, to, existing),
+      [pane],
+      pane.listing.crumbs.at(-1)?.label ?? '',
+    );
   }
 
-  async #queued(count: number | null, call: () => Promise<number[]>): Promise<void> {
-    try {
-      const ids = await call();
-      this.notices.say(t.pane.queued(count ?? ids.length));
-      this.showPanel('transfers');
-    } catch (thrown) {
-      this.notices.error(thrown);
-    }
+  #askClose(unfinished: number): void {
+    this.closeAsked = unfinished;
+    // The shell hears that the question is on the screen: a window that shows none is closed the next time.
+    this.#backend.closeWindow(false).catch((thrown: unknown) => this.notices.error(thrown));
   }
 
   #title(): void {

@@ -31,9 +31,9 @@ export const commands = {
 	/**  Deletes entries, folders with everything in them. Goes on after a failure; the report says what failed. */
 	deleteEntries: (listing: number, rows: number[]) => typedError<DeleteReport, AppError>(__TAURI_INVOKE("delete_entries", { listing, rows })),
 	/**  Sends entries of one listing into the folder of another: to a server, or from it. */
-	sendEntries: (listing: number, rows: number[], to: number) => typedError<number[], AppError>(__TAURI_INVOKE("send_entries", { listing, rows, to })),
+	sendEntries: (listing: number, rows: number[], to: number, existing: Existing) => typedError<SendOutcome, AppError>(__TAURI_INVOKE("send_entries", { listing, rows, to, existing })),
 	/**  Sends what was dropped from another program into the folder of a listing. */
-	acceptDrop: (drop: number, to: number) => typedError<number[], AppError>(__TAURI_INVOKE("accept_drop", { drop, to })),
+	acceptDrop: (drop: number, to: number, existing: Existing) => typedError<SendOutcome, AppError>(__TAURI_INVOKE("accept_drop", { drop, to, existing })),
 	/**  Sends the queue as it is, and from then on what changes, at most ten times a second. */
 	watchQueue: (channel: Channel<QueueUpdate>) => typedError<null, AppError>(__TAURI_INVOKE("watch_queue", { channel })),
 	/**  Gives transfers up, folders with everything in them. */
@@ -71,10 +71,16 @@ export const commands = {
 	saveSettings: (settings: Settings) => typedError<null, AppError>(__TAURI_INVOKE("save_settings", { settings })),
 	/**  Sets the title of the window. */
 	setTitle: (text: string) => typedError<null, AppError>(__TAURI_INVOKE("set_title", { text })),
+	/**
+	 *  Answers the question whether to close the window with transfers on their way: `confirm` closes it and gives them
+	 *  up. Without, it stays open; the page says so at once when it shows the question, too.
+	 */
+	closeWindow: (confirm: boolean) => typedError<null, AppError>(__TAURI_INVOKE("close_window", { confirm })),
 };
 
 /** Events */
 export const events = {
+	closeAsked: makeEvent<CloseAsked, CloseAsked>("close-asked"),
 	folderChanged: makeEvent<FolderChanged, FolderChanged>("folder-changed"),
 	systemDrag: makeEvent<SystemDrag, SystemDrag>("system-drag"),
 };
@@ -121,6 +127,11 @@ export type CertificateQuestion = {
 	certificate: CertificateInfo,
 	/**  Another certificate was trusted for this host and port before. */
 	pinnedBefore: boolean,
+};
+
+/**  The window was to be closed with transfers on their way; the page asks the person, and answers by `close_window`. */
+export type CloseAsked = {
+	unfinished: number,
 };
 
 /**  What came of a connect: a session, or a question that the person has to answer. */
@@ -216,6 +227,13 @@ export type ErrorCode =
 "stale-listing" | 
 /**  A fault of this program. */
 "internal";
+
+/**  What to do where a name is taken in the folder that receives. */
+export type Existing = 
+/**  Answer with [`SendOutcome::Exists`], and queue nothing. */
+"ask" | "replace" | 
+/**  Leave out what exists. */
+"skip";
 
 /**  A folder that is shown has changed: on the disk, or by a transfer or a file operation. */
 export type FolderChanged = {
@@ -353,6 +371,27 @@ export type Security =
 resumes: boolean | null; 
 /**  False where the server encrypts commands but not files. */
 dataEncrypted: boolean; certificate: CertificateInfo };
+
+/**  An entry that can't be transferred. */
+export type SendFailure = {
+	name: string,
+	error: AppError,
+};
+
+/**  What came of sending. */
+export type SendOutcome = 
+/**  On the queue, but for what can't be transferred at all and what was left out. */
+{ kind: "queued"; ids: number[]; failed: SendFailure[]; skipped: number } | 
+/**  Nothing was queued: the person has to say what becomes of what exists. */
+{ kind: "exists"; 
+/**  The first of them. */
+names: string[]; 
+/**  How many exist. */
+count: number; 
+/**  How many are to be sent. */
+total: number; 
+/**  There are folders among those that exist: what is in them may be replaced, too. */
+folders: boolean };
 
 /**  An open session. */
 export type SessionInfo = {

@@ -21,12 +21,14 @@ import type {
   Backend,
   ConnectOutcome,
   ConnectRequest,
+  Existing,
   FolderTarget,
   Listing,
   LogLine,
   PaneSource,
   Place,
   Security,
+  SendOutcome,
   SessionInfo,
   Settings,
   Site,
@@ -58,6 +60,9 @@ export interface FakeBackend extends Backend {
   readonly sessions: () => number[];
   emitFolderChanged(listing: number): void;
   emitSystemDrag(drag: SystemDrag): void;
+  emitCloseAsked(unfinished: number): void;
+  /** What the window answered when it was to be closed. */
+  readonly closeAnswers: boolean[];
   /** The passwords kept by the pretended keyring, by site id. */
   readonly passwords: Map<string, string>;
 }
@@ -88,6 +93,8 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
   const log: LogLine[] = [];
   const folderWatchers = new Set<(listing: number) => void>();
   const stops = new Map<number, () => void>();
+  const closeWatchers = new Set<(unfinished: number) => void>();
+  const closeAnswers: boolean[] = [];
   const dragWatchers = new Set<(drag: SystemDrag) => void>();
   let settings: Settings = { theme: 'system', showHidden: false };
   let nextId = 1;
@@ -188,6 +195,42 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     return { kind: 'connected', session };
   }
 
+  async function send(
+    nodes: Node[],
+    from: string,
+    into: OpenListing,
+    existing: Existing,
+  ): Promise<SendOutcome> {
+    await pause();
+    const there = into.tree.find(into.path).children;
+    const taken = existing === 'replace' ? [] : nodes.filter((node) => there?.has(node.name));
+    if (existing === 'ask' && taken.length > 0) {
+      return {
+        kind: 'exists',
+        names: taken.slice(0, 100).map((node) => node.name),
+        count: taken.length,
+        total: nodes.length,
+        folders: taken.some((node) => node.kind === 'folder'),
+      };
+    }
+    const odd = nodes.filter((node) => node.kind === 'other');
+    const direction = into.source.kind === 'local' ? 'download' : 'upload';
+    const ids = nodes
+      .filter((node) => !taken.includes(node) && !odd.includes(node))
+      .map((node) => {
+        const done = () => {
+          into.tree.find(into.path).children?.set(node.name, structuredClone(node));
+          changed(into.tree, into.path);
+        };
+        const folder = node.kind === 'folder';
+        const path = `${from}/${node.name}`;
+        return queue.add(direction, node.name, path, into.path, node.size, folder, done);
+      });
+    const why = error('unsupported', 'It is neither a file nor a folder.', null);
+    const failed = odd.map((node) => ({ name: node.name, error: why }));
+    return { kind: 'queued', ids, failed, skipped: taken.length };
+  }
+
   async function connect(request: ConnectRequest): Promise<ConnectOutcome> {
     const turn = ++connectTurn;
     const site = request.site ? sites.get(request.site) : undefined;
@@ -254,6 +297,8 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     gate: () => Promise.resolve(),
     sessions: () => [...sessions.keys()],
     emitFolderChanged: (listing) => folderWatchers.forEach((tell) => tell(listing)),
+    closeAnswers,
+    emitCloseAsked: (unfinished) => closeWatchers.forEach((tell) => tell(unfinished)),
     emitSystemDrag: (drag) => dragWatchers.forEach((tell) => tell(drag)),
 
     connect,
@@ -369,37 +414,21 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
       return () => folderWatchers.delete(handle);
     },
 
-    async sendEntries(listing, rows, to) {
+    async sendEntries(listing, rows, to, existing) {
       const from = listingOf(listing);
       const into = listingOf(to);
       if (from.source.kind === into.source.kind) {
         throw error('unsupported', 'Both folders are on the same side.', null);
       }
-      const direction = from.source.kind === 'local' ? 'upload' : 'download';
-      return rows.flatMap((row) => {
-        const node = from.nodes[row];
-        if (!node) return [];
-        const done = () => {
-          into.tree.find(into.path).children?.set(node.name, structuredClone(node));
-          changed(into.tree, into.path);
-        };
-        const path = `${from.path}/${node.name}`;
-        const folder = node.kind === 'folder';
-        return [queue.add(direction, node.name, path, into.path, node.size, folder, done)];
-      });
+      const nodes = rows.flatMap((row) => from.nodes[row] ?? []);
+      return send(nodes, from.path, into, existing);
     },
-    async acceptDrop(drop, to) {
+    async acceptDrop(drop, to, existing) {
       const into = listingOf(to);
       if (into.source.kind === 'local') {
         throw error('unsupported', 'Dropped files can only be uploaded.', null);
       }
-      return [
-        queue.add('upload', `dropped-${drop}.txt`, '/tmp', into.path, 1200, false, () => {
-          const name = `dropped-${drop}.txt`;
-          into.tree.find(into.path).children?.set(name, into.tree.file(name, 1200));
-          changed(into.tree, into.path);
-        }),
-      ];
+      return send([into.tree.file(`dropped-${drop}.txt`, 1200)], '/tmp', into, existing);
     },
     async onSystemDrag(handle) {
       dragWatchers.add(handle);
@@ -450,6 +479,13 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     },
     setTitle: async (text) => {
       titles.push(text);
+    },
+    async onCloseAsked(handle) {
+      closeWatchers.add(handle);
+      return () => closeWatchers.delete(handle);
+    },
+    closeWindow: async (confirm) => {
+      closeAnswers.push(confirm);
     },
   };
   return backend;

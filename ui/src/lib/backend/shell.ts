@@ -45,8 +45,9 @@ export function shellBackend(): Backend {
     onFolderChanged: (handle) =>
       events.folderChanged.listen((event) => handle(event.payload.listing)),
 
-    sendEntries: (listing, rows, to) => unwrap(commands.sendEntries(listing, rows, to)),
-    acceptDrop: (drop, to) => unwrap(commands.acceptDrop(drop, to)),
+    sendEntries: (listing, rows, to, existing) =>
+      unwrap(commands.sendEntries(listing, rows, to, existing)),
+    acceptDrop: (drop, to, existing) => unwrap(commands.acceptDrop(drop, to, existing)),
     onSystemDrag: (handle) =>
       events.systemDrag.listen((event) => handle(event.payload as SystemDrag)),
     watchQueue: (onUpdate) => unwrap(commands.watchQueue(channel(onUpdate))),
@@ -67,5 +68,7 @@ export function shellBackend(): Backend {
     loadSettings: () => unwrap(commands.loadSettings()),
     saveSettings: (settings) => unwrap(commands.saveSettings(settings)),
     setTitle: (text) => unwrap(commands.setTitle(text)),
+    onCloseAsked: (handle) => events.closeAsked.listen((event) => handle(event.payload.unfinished)),
+    closeWindow: (confirm) => unwrap(commands.closeWindow(confirm)),
   };
 }

@@ -153,6 +153,26 @@ export interface DeleteReport {
   failed: { name: string; error: ErrorData }[];
 }
 
+/** What to do where a name is taken in the folder that receives. */
+export type Existing = 'ask' | 'replace' | 'skip';
+
+export type SendOutcome =
+  | {
+      kind: 'queued';
+      ids: number[];
+      /** What can't be transferred at all. */
+      failed: { name: string; error: ErrorData }[];
+      skipped: number;
+    }
+  | {
+      kind: 'exists';
+      /** The first of those that exist; `count` may be more. */
+      names: string[];
+      count: number;
+      total: number;
+      folders: boolean;
+    };
+
 export type TransferState = 'waiting' | 'scanning' | 'running' | 'done' | 'failed' | 'cancelled';
 
 export interface TransferRow {
@@ -253,8 +273,14 @@ export interface Backend {
   deleteEntries(listing: number, rows: number[]): Promise<DeleteReport>;
   onFolderChanged(handle: (listing: number) => void): Promise<Unlisten>;
 
-  sendEntries(listing: number, rows: number[], to: number): Promise<number[]>;
-  acceptDrop(drop: number, to: number): Promise<number[]>;
+  /** Told to ask, it queues nothing where something exists, and answers so. */
+  sendEntries(
+    listing: number,
+    rows: number[],
+    to: number,
+    existing: Existing,
+  ): Promise<SendOutcome>;
+  acceptDrop(drop: number, to: number, existing: Existing): Promise<SendOutcome>;
   onSystemDrag(handle: (drag: SystemDrag) => void): Promise<Unlisten>;
   watchQueue(onUpdate: (update: QueueUpdate) => void): Promise<void>;
   cancelTransfers(ids: number[]): Promise<void>;
@@ -274,6 +300,10 @@ export interface Backend {
   loadSettings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<void>;
   setTitle(text: string): Promise<void>;
+  /** The window was to be closed with so many transfers not finished. */
+  onCloseAsked(handle: (unfinished: number) => void): Promise<Unlisten>;
+  /** Closes it and gives them up; or says that it stays, for now or because the question is on the screen. */
+  closeWindow(confirm: boolean): Promise<void>;
 }
 
 export type { AppError };

@@ -149,6 +149,7 @@ export class Pane {
     if (place === undefined) return this.home();
     if (this.held) {
       this.#again = true;
+      this.#settleDown();
       return Promise.resolve(false);
     }
     return this.#load({ kind: 'place', place }, { history: 'keep', focus });

@@ -214,11 +214,33 @@ export const en = {
     deleted: (n: number) => `${count(n, 'item', 'items')} deleted`,
     deletePartly: (n: number) => `${count(n, 'item', 'items')} could not be deleted`,
     queued: (n: number) => `${count(n, 'item', 'items')} added to the transfers`,
+    notSent: (n: number) => `${count(n, 'item', 'items')} can’t be transferred`,
+    notSentNames: (names: string[], more: number) =>
+      more > 0 ? `${names.join(', ')} and ${count(more, 'other', 'others')}` : names.join(', '),
     nothingSelected: 'Nothing is selected.',
     noTarget: 'Connect to a server first.',
     created: (name: string) => `Folder ${name} created`,
     renamed: (name: string) => `Renamed to ${name}`,
     announceOpened: (place: string, n: number) => `${place}, ${count(n, 'item', 'items')}`,
+  },
+  existing: {
+    title: (n: number, total: number, place: string) =>
+      total === 1
+        ? `Replace what exists in ${place}?`
+        : `${n.toLocaleString('en-GB')} of ${count(total, 'item', 'items')} ${n === 1 ? 'exists' : 'exist'} in ${place}: replace ${n === 1 ? 'it' : 'them'}?`,
+    folders:
+      'Folders are merged: files in them are replaced where they have the same name, and nothing else is touched.',
+    final: 'What is replaced can’t be brought back.',
+    skip: 'Skip existing',
+    replace: 'Replace',
+    nothingLeft: 'Everything exists there already, so nothing is transferred.',
+  },
+  closing: {
+    title: (n: number) =>
+      `${count(n, 'transfer', 'transfers')} ${n === 1 ? 'is' : 'are'} not finished`,
+    text: 'If you close Slipway now, what has not arrived yet is given up.',
+    close: 'Close anyway',
+    keep: 'Keep open',
   },
   remove: {
     title: (n: number, name: string) =>
