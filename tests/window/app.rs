@@ -20,12 +20,15 @@ pub(crate) struct Home {
     dir: TempDir,
     /// Without a session bus there is no keyring.
     no_bus: bool,
+    /// Drawing without OpenGL, as the display's script wants it: twice as fast where there is no graphics card. But
+    /// then the driver takes no picture of a window that was resized and has nothing else to draw: it waits for ever.
+    plain_drawing: bool,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         let dir = tempfile::Builder::new()
-            .prefix("slipway-window-")
+            .prefix("slipway-")
             .tempdir()
             .unwrap();
         for folder in [
@@ -39,13 +42,25 @@ impl Home {
         ] {
             fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
-        Self { dir, no_bus: false }
+        Self {
+            dir,
+            no_bus: false,
+            plain_drawing: false,
+        }
     }
 
     /// A home on a computer that offers no keyring.
     pub(crate) fn without_keyring() -> Self {
         Self {
             no_bus: true,
+            ..Self::new()
+        }
+    }
+
+    /// A home whose window is measured, and not resized.
+    pub(crate) fn for_measuring() -> Self {
+        Self {
+            plain_drawing: true,
             ..Self::new()
         }
     }
@@ -98,8 +113,8 @@ impl Home {
         fs::read(self.files().join(name)).ok()
     }
 
-    fn variables(&self) -> Vec<(&'static str, OsString)> {
-        let at = |name: &str| self.dir.path().join(name).into_os_string();
+    fn variables(&self) -> Vec<(&'static str, Option<OsString>)> {
+        let at = |name: &str| Some(self.dir.path().join(name).into_os_string());
         let mut variables = vec![
             ("HOME", at("ann")),
             ("XDG_CONFIG_HOME", at("xdg/config")),
@@ -108,11 +123,17 @@ impl Home {
             ("XDG_STATE_HOME", at("xdg/state")),
             ("SLIPWAY_CONFIG_DIR", at("config")),
             ("SLIPWAY_DATA_DIR", at("data")),
-            ("SLIPWAY_LOG", "info".into()),
-            ("TZ", "UTC".into()),
+            ("SLIPWAY_LOG", Some("info".into())),
+            ("TZ", Some("UTC".into())),
         ];
         if self.no_bus {
-            variables.push(("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".into()));
+            variables.push((
+                "DBUS_SESSION_BUS_ADDRESS",
+                Some("unix:path=/nonexistent".into()),
+            ));
+        }
+        if !self.plain_drawing {
+            variables.push(("WEBKIT_DISABLE_DMABUF_RENDERER", None));
         }
         variables
     }

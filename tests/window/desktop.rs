@@ -58,8 +58,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts the driver; the app that it will start gets these variables.
-    pub(crate) fn start(home: &Path, variables: &[(&str, OsString)]) -> Self {
+    /// Starts the driver; the app that it will start gets these variables, or does not get them.
+    pub(crate) fn start(home: &Path, variables: &[(&str, Option<OsString>)]) -> Self {
         let log = home.join("driver.log");
         let output = fs::OpenOptions::new()
             .create(true)
@@ -67,7 +67,14 @@ impl Driver {
             .open(&log)
             .unwrap();
         let (port, native) = two_free_ports();
-        let process = Command::new(driver().unwrap())
+        let mut command = Command::new(driver().unwrap());
+        for (name, value) in variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let process = command
             .args([
                 "--port",
                 &port.to_string(),
@@ -76,10 +83,6 @@ impl Driver {
             ])
             .arg("--native-driver")
             .arg(find("WebKitWebDriver").unwrap())
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            // Set for pictures of the screen; with it, the driver takes none of a window that was resized and
-            // has nothing else to draw.
-            .env_remove("WEBKIT_DISABLE_DMABUF_RENDERER")
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)

@@ -70,6 +70,9 @@ async fn by_one_click(app: &App, home: &Home) {
     .await;
     app.open_row("remote", "www").await;
     app.settled("remote", "/www").await;
+    app.choose("local", &["tide-table.csv", "notes.md"]).await;
+    app.press("toolbar-upload").await;
+    app.shown(&row_of("remote", "tide-table.csv")).await;
     app.choose("remote", &["img"]).await;
     app.press("toolbar-download").await;
     app.transfer("panorama.bmp", "done").await;
@@ -197,6 +200,7 @@ impl Views<'_> {
 async fn readme(app: &App) {
     app.idle("local").await;
     app.gone(&part("toast")).await;
+    app.leave().await;
     app.still().await;
     let png = app.picture("window").await;
     if std::env::var_os("SLIPWAY_UPDATE_PICTURES").is_some_and(|value| value == "1") {

@@ -202,6 +202,13 @@ impl App {
         }
     }
 
+    /// Takes the pointer away from everything that lights up under it.
+    pub(crate) async fn leave(&self) {
+        let spot = self.middle(&part("status-local")).await;
+        self.act(MouseActions::new("mouse".into()).then(Self::to(spot)))
+            .await;
+    }
+
     /// Double-clicks a row.
     pub(crate) async fn open_row(&self, side: &str, name: &str) {
         let spot = self.row(side, name).await;
@@ -341,6 +348,9 @@ impl App {
 
     /// Takes a picture of the page.
     pub(crate) async fn picture(&self, name: &str) -> Vec<u8> {
+        // What the page has decided to show is on the screen after two frames.
+        let drawn = "const [done] = arguments; requestAnimationFrame(() => requestAnimationFrame(() => done(true)));";
+        within(name, self.client.execute_async(drawn, vec![])).await;
         let png = within(name, self.client.screenshot()).await;
         fs::write(pictures().join(format!("{name}.png")), &png).unwrap();
         png
