@@ -166,3 +166,98 @@ async fn a_server_that_always_leaves_is_given_up() {
     assert!(tree(dir.path()).is_empty());
     queue.shutdown().await;
 }
+
+/// A folder whose listing says 1000 bytes, and a file of which 9 arrive with a good word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_file_is_not_taken_for_a_changed_one() {
+    for (size, confirmed) in [
+        ("500 what is SIZE?", false),
+        ("213 0", false),
+        ("213 Jan 1 2020 10:00", false),
+        ("213 1000", false),
+        ("213 9", true),
+    ] {
+        let script = Script::logged_in()
+            .answering(&[
+                ("SIZE *", size),
+                ("MDTM *", "550 ?"),
+                ("MLST *", "500 no"),
+                ("MLSD*", "550 not again"),
+                ("LIST*", "550 not again"),
+            ])
+            .then(sends("MLSD*", "type=file;size=1000; f\r\n"))
+            .then(sends("RETR /d/f", "only this"))
+            .serve_rest();
+        let again = Script::logged_in()
+            .answering(&[
+                ("SIZE *", size),
+                ("RETR *", "550 gone"),
+                ("MDTM *", "550 ?"),
+            ])
+            .serve_rest();
+        let peer = Peer::serve_each(vec![script, again]).await;
+        let dir = tempfile::tempdir().unwrap();
+        let (queue, log) = queue_to(config(&peer), 1);
+        let target = dir.path().join("d");
+        let id = add(&queue, Direction::Download, ItemKind::Folder, &target, "/d");
+        let mut errors = Vec::new();
+        let mut updates = queue.subscribe();
+        let follow = async {
+            while let Some(update) = updates.next().await {
+                let items = match update {
+                    transfer::QueueUpdate::Snapshot { items, .. } => items,
+                    transfer::QueueUpdate::Changes { upserts, .. } => upserts,
+                };
+                errors.extend(items.into_iter().filter_map(|item| item.error));
+            }
+        };
+        let item = tokio::select! {
+            item = finished(&queue, id) => item,
+            () = follow => unreachable!("the queue is there"),
+        };
+        let done = item.state == State::Done;
+        assert_eq!(done, confirmed, "{size}: {item:?}\n{}", log.all());
+        assert_eq!(target.join("f").exists(), confirmed, "{size}");
+        let differs = errors.iter().any(|error| {
+            matches!(
+                error,
+                Error::SizeDiffers {
+                    expected: 1000,
+                    received: 9
+                }
+            )
+        });
+        assert_eq!(differs, !confirmed, "{size}: {errors:?}\n{}", log.all());
+        queue.shutdown().await;
+    }
+}
+
+/// MDTM and SIZE answered in words: the file comes all the same, on the one session.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_can_read_are_no_answers() {
+    let script = Script::logged_in()
+        .answering(&[
+            ("SIZE *", "213 Jan 1 2020 10:00"),
+            ("MDTM *", "213 Jan 1 2020 10:00"),
+        ])
+        .then(sends("RETR /f", "content"))
+        .then(sends("RETR /g", "content"))
+        .serve_rest();
+    let peer = Peer::serve(script).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (queue, log) = queue_to(config(&peer), 1);
+    for name in ["f", "g"] {
+        let local = dir.path().join(name);
+        let remote = format!("/{name}");
+        let id = add(&queue, Direction::Download, ItemKind::File, &local, &remote);
+        let item = finished(&queue, id).await;
+        assert_eq!(
+            (item.state, item.attempts, item.verified),
+            (State::Done, 1, None),
+            "{item:?}\n{}",
+            log.all()
+        );
+        assert_eq!(fs::read(&local).unwrap(), b"content");
+    }
+    queue.shutdown().await;
+}

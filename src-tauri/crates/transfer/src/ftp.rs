@@ -68,6 +68,11 @@ impl Remote for FtpRemote {
         unless_unsupported(&self.no_size, self.client.size(file)).await
     }
 
+    async fn listed_size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
+        let entry = self.client.stat(file).await.map_err(remote_error)?;
+        Ok(entry.size.filter(|_| entry.kind == Kind::File))
+    }
+
     async fn modified(&self, file: &RemotePath) -> Result<Option<Timestamp>, RemoteError> {
         unless_unsupported(&self.no_mdtm, self.client.mdtm(file)).await
     }

@@ -68,18 +68,23 @@ pub(crate) async fn run(
             live,
         };
         let result = job.run().await;
-        match &result {
+        let keep = match &result {
             // A connection that broke while it was idle is nobody's failure.
             Err(Stop::Error(error))
                 if error.connection_lost() && lease.reused() && live.progress.bytes() == 0 =>
             {
+                lease.close().await;
                 fresh = true;
                 continue;
             }
             // What is worth another try may be the connection's fault, so that try gets another one.
-            Err(Stop::Error(error)) if error.retry() != Retry::Never => {}
-            Err(Stop::Error(error)) if error.connection_lost() => {}
-            _ => lease.give_back(),
+            Err(Stop::Error(error)) => error.retry() == Retry::Never && !error.connection_lost(),
+            Ok(_) | Err(Stop::Cancelled) => true,
+        };
+        if keep {
+            lease.give_back();
+        } else {
+            lease.close().await;
         }
         return result.unwrap_or_else(end);
     }
@@ -161,25 +166,37 @@ impl Job<'_> {
             .await?;
         let verified = match expected {
             Some(size) if size == bytes => Some(Verified::Size),
+            Some(size) => self.check_again(size, bytes).await?,
             None => None,
-            // The listing may be old: what the server says now counts.
-            Some(_) => match self.remote.size(path).await.or_unknown()? {
-                Some(size) if size == bytes => Some(Verified::Size),
-                // Servers say 0 for what they can't measure.
-                Some(0) | None => None,
-                Some(size) => {
-                    return Err(Error::SizeDiffers {
-                        expected: size,
-                        received: bytes,
-                    });
-                }
-            },
         };
         Ok(Fetched {
             bytes,
             verified,
             modified,
         })
+    }
+
+    /// As many bytes arrived as nobody had announced: the file has changed since, or was cut short.
+    ///
+    /// What the server says now counts, by SIZE or else by a fresh look at the listing. SIZE 0 says nothing, since
+    /// servers say that of what they can't measure. Where there is no word at all, more bytes than announced are a
+    /// file that has grown, and the good end of the transfer is all that is known of it; fewer are a file that was cut
+    /// short, which is the worse mistake to make. A server that lists too much and has no SIZE thereby fails.
+    async fn check_again(&self, announced: u64, bytes: u64) -> Result<Option<Verified>, Error> {
+        let path = &self.plan.remote;
+        let size = self.remote.size(path).await.or_unknown()?;
+        let now = match size.filter(|&size| size > 0) {
+            None if bytes < announced => self.remote.listed_size(path).await.or_unknown()?,
+            size => size,
+        };
+        match now {
+            Some(size) if size == bytes => Ok(Some(Verified::Size)),
+            None if bytes > announced => Ok(None),
+            now => Err(Error::SizeDiffers {
+                expected: now.unwrap_or(announced),
+                received: bytes,
+            }),
+        }
     }
 
     /// A link is tried as a file, since the server only can tell what it leads to.

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::SiteKey;
 use crate::error::RemoteError;
 use crate::remote::{Remote, Remotes};
+
+/// How long a server is waited for that does not say goodbye; the client goes on waiting behind our back.
+const LEAVING_LIMIT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Pool {
     remotes: Arc<dyn Remotes>,
@@ -18,12 +22,15 @@ struct Connections {
     leased: usize,
 }
 
-/// A connection for one job. It is closed when this is dropped, unless it is given back.
+/// A connection for one job. It is closed when this is dropped, unless it is given back; [`close`](Self::close) also
+/// waits for that. Whoever else has a handle of the connection can't keep it open: a server may allow only one.
 pub(crate) struct Lease<'a> {
     pool: &'a Pool,
     site: &'a SiteKey,
     remote: Arc<dyn Remote>,
     reused: bool,
+    /// Neither given back nor closed yet.
+    held: bool,
 }
 
 impl Pool {
@@ -43,7 +50,7 @@ impl Pool {
         if fresh {
             // What was idle beside a connection that is lost is most likely lost as well, and counts at the server.
             let stale = self.with(site, |c| std::mem::take(&mut c.idle));
-            drop(stale);
+            leave_all(stale).await;
         } else if let Some(remote) = self.with(site, |c| c.idle.pop()) {
             return Ok(self.lease(site, remote, true));
         }
@@ -66,7 +73,7 @@ impl Pool {
                 .flat_map(|c| std::mem::take(&mut c.idle))
                 .collect(),
         };
-        futures_util::future::join_all(remotes.iter().map(|remote| remote.quit())).await;
+        leave_all(remotes).await;
     }
 
     fn lease<'a>(&'a self, site: &'a SiteKey, remote: Arc<dyn Remote>, reused: bool) -> Lease<'a> {
@@ -76,6 +83,7 @@ impl Pool {
             site,
             remote,
             reused,
+            held: true,
         }
     }
 
@@ -100,14 +108,41 @@ impl Lease<'_> {
     }
 
     /// Keeps the connection for the next job.
-    pub(crate) fn give_back(self) {
+    pub(crate) fn give_back(mut self) {
+        self.held = false;
         let remote = self.remote.clone();
         self.pool.with(self.site, |c| c.idle.push(remote));
+    }
+
+    /// Takes leave of the server, so that the next connection finds this one gone.
+    pub(crate) async fn close(mut self) {
+        leave(&*self.remote).await;
+        self.held = false;
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
         self.pool.with(self.site, |c| c.leased -= 1);
+        // The job has died, or nobody waited for the end of it.
+        if self.held
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let remote = self.remote.clone();
+            runtime.spawn(async move { leave(&*remote).await });
+        }
     }
+}
+
+async fn leave(remote: &dyn Remote) {
+    if tokio::time::timeout(LEAVING_LIMIT, remote.quit())
+        .await
+        .is_err()
+    {
+        tracing::debug!("a server is slow to say goodbye");
+    }
+}
+
+async fn leave_all(remotes: Vec<Arc<dyn Remote>>) {
+    futures_util::future::join_all(remotes.iter().map(|remote| leave(&**remote))).await;
 }

@@ -26,6 +26,8 @@ pub(crate) trait Remote: Send + Sync {
     async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, RemoteError>;
     /// The size of a file; `None` if the server can't tell.
     async fn size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError>;
+    /// The size of a file as its folder's listing has it now; `None` if that has none, or if it is no file.
+    async fn listed_size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError>;
     /// When a file was modified; `None` if the server can't tell.
     async fn modified(&self, file: &RemotePath) -> Result<Option<Timestamp>, RemoteError>;
     /// Sets the time of a file, if the server can do that.
@@ -50,7 +52,7 @@ pub(crate) trait Remote: Send + Sync {
         progress: &Progress,
         begun: &AtomicBool,
     ) -> Result<u64, Error>;
-    /// Takes leave.
+    /// Takes leave, and closes the connection for all who have a handle of it.
     async fn quit(&self);
 }
 

@@ -36,6 +36,17 @@ pub(super) struct State {
     /// Downloads end half-way with a good word.
     pub(super) truncates: bool,
     pub(super) has_size: bool,
+    /// What SIZE says, whatever is there.
+    pub(super) size: Option<u64>,
+    /// What a fresh look into the listing says.
+    pub(super) listed_now: Option<u64>,
+    /// SIZE, MDTM and MFMT get answers that nobody can read.
+    pub(super) unreadable: bool,
+    /// Somebody else keeps handles of all connections.
+    pub(super) keeps: bool,
+    kept: Vec<Arc<FakeRemote>>,
+    /// The next so many downloads are refused for the moment.
+    pub(super) odd: usize,
     pub(super) panics: bool,
     pub(super) limit: usize,
     pub(super) open: usize,
@@ -48,11 +59,20 @@ pub(super) struct State {
 struct FakeRemote {
     fake: Fake,
     number: usize,
+    closed: AtomicBool,
+}
+
+impl FakeRemote {
+    fn close(&self) {
+        if !self.closed.swap(true, Ordering::Relaxed) {
+            self.fake.lock().open -= 1;
+        }
+    }
 }
 
 impl Drop for FakeRemote {
     fn drop(&mut self) {
-        self.fake.lock().open -= 1;
+        self.close();
     }
 }
 
@@ -89,6 +109,10 @@ fn lost() -> RemoteError {
 
 fn refused() -> RemoteError {
     error("550", Retry::Never, false)
+}
+
+fn unreadable() -> RemoteError {
+    error("213 Jan 1 2020 10:00", Retry::Never, false)
 }
 
 impl Fake {
@@ -146,12 +170,15 @@ impl Remotes for Fake {
         }
         state.open += 1;
         state.connected += 1;
-        let number = state.connected;
-        drop(state);
-        Ok(Arc::new(FakeRemote {
+        let remote = Arc::new(FakeRemote {
             fake: self.clone(),
-            number,
-        }))
+            number: state.connected,
+            closed: AtomicBool::new(false),
+        });
+        if state.keeps {
+            state.kept.push(remote.clone());
+        }
+        Ok(remote)
     }
 }
 
@@ -214,21 +241,36 @@ impl Remote for FakeRemote {
 
     async fn size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
         let state = self.begin().await?;
-        if !state.has_size {
-            return Ok(None);
+        if state.unreadable {
+            return Err(unreadable());
+        }
+        if !state.has_size || state.size.is_some() {
+            return Ok(state.size);
         }
         let size = state.files.get(&file.to_string()).map(|f| f.0.len() as u64);
         size.map(Some).ok_or_else(refused)
     }
 
+    async fn listed_size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
+        let state = self.begin().await?;
+        assert!(state.files.contains_key(&file.to_string()));
+        Ok(state.listed_now)
+    }
+
     async fn modified(&self, file: &RemotePath) -> Result<Option<Timestamp>, RemoteError> {
         let state = self.begin().await?;
+        if state.unreadable {
+            return Err(unreadable());
+        }
         let file = state.files.get(&file.to_string());
         file.map(|f| f.1).ok_or_else(refused)
     }
 
     async fn set_modified(&self, file: &RemotePath, time: Timestamp) -> Result<(), RemoteError> {
         let mut state = self.begin().await?;
+        if state.unreadable {
+            return Err(unreadable());
+        }
         let file = state.files.get_mut(&file.to_string());
         file.ok_or_else(refused)?.1 = Some(time);
         Ok(())
@@ -255,7 +297,11 @@ impl Remote for FakeRemote {
         progress: &Progress,
     ) -> Result<u64, Error> {
         let content = {
-            let state = self.begin().await?;
+            let mut state = self.begin().await?;
+            if state.odd > 0 {
+                state.odd -= 1;
+                return Err(error("450 not now", Retry::Backoff, false).into());
+            }
             if state.disk_full {
                 let full = std::io::ErrorKind::StorageFull.into();
                 return Err(Error::local("write", std::path::Path::new(""), full));
@@ -307,5 +353,8 @@ impl Remote for FakeRemote {
         Ok(content.len() as u64)
     }
 
-    async fn quit(&self) {}
+    async fn quit(&self) {
+        tokio::task::yield_now().await;
+        self.close();
+    }
 }

@@ -101,7 +101,7 @@ async fn an_old_listing_is_not_the_last_word() {
         (item.state, item.verified),
         (State::Done, Some(Verified::Size))
     );
-    // Without SIZE it is the server's word alone.
+    // It grew, and without SIZE it is the server's word alone.
     b.fake.lock().has_size = false;
     let id = b.queue.enqueue(vec![new])[0];
     let item = b.finished(id).await;
@@ -109,6 +109,96 @@ async fn an_old_listing_is_not_the_last_word() {
         (item.state, item.verified, item.total),
         (State::Done, None, Some(10))
     );
+}
+
+/// Fewer bytes than were listed: only a server that says so now makes a changed file of what looks like half of one.
+#[tokio::test(start_paused = true)]
+async fn fewer_bytes_than_listed_need_a_word_of_the_server() {
+    // What SIZE says, what the listing says now, what was listed before, and how it ends.
+    let differs = |expected| Err((expected, 5));
+    let done = Ok(Some(Verified::Size));
+    for (size, listed_now, listed, end) in [
+        (None, None, Some(1000), differs(1000)),
+        (Some(0), None, Some(1000), differs(1000)),
+        (Some(1000), None, Some(1000), differs(1000)),
+        (Some(7), None, Some(1000), differs(7)),
+        (Some(5), None, Some(1000), done.clone()),
+        (None, Some(1000), Some(1000), differs(1000)),
+        (None, Some(700), Some(1000), differs(700)),
+        (None, Some(5), Some(1000), done.clone()),
+        (Some(0), Some(5), Some(1000), done),
+        // More than was listed: it grew. The end of the transfer is all the word there is.
+        (None, None, Some(3), Ok(None)),
+        (Some(0), None, Some(0), Ok(None)),
+        (Some(0), None, None, Ok(None)),
+        (None, None, None, Ok(None)),
+    ] {
+        let b = bench(1);
+        b.fake.file("/f", b"0123456789", 1);
+        {
+            let mut state = b.fake.lock();
+            (state.truncates, state.has_size) = (true, false);
+            (state.size, state.listed_now) = (size, listed_now);
+        }
+        let mut new = b.new_transfer(Download, File, "f", "/f");
+        new.size = listed;
+        let id = b.queue.enqueue(vec![new])[0];
+        let item = b.finished(id).await;
+        let case = format!("{size:?} {listed_now:?} {listed:?}: {item:?}");
+        let found = match item.error {
+            None => Ok(item.verified),
+            Some(Error::SizeDiffers { expected, received }) => Err((expected, received)),
+            Some(_) => panic!("{case}"),
+        };
+        assert_eq!(found, end, "{case}");
+        assert_eq!(b.tree().len(), usize::from(end.is_ok()), "{case}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_says_unreadably_is_unknown() {
+    let b = bench(1);
+    b.fake.file("/f", b"0123456789", 1);
+    b.write("up", b"0123456789");
+    b.fake.lock().unreadable = true;
+    for (direction, local, remote) in [(Download, "f", "/f"), (Upload, "up", "/up")] {
+        let id = b.add(direction, File, local, remote);
+        let item = b.finished(id).await;
+        assert_eq!(
+            (item.state, item.attempts, item.verified),
+            (State::Done, 1, None),
+            "{item:?}"
+        );
+    }
+    assert_eq!(b.fake.lock().connected, 1, "the session goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_kept_is_closed_whoever_else_has_a_handle() {
+    let b = bench(1);
+    b.fake.file("/f", b"0123456789", 1);
+    {
+        let mut state = b.fake.lock();
+        (state.keeps, state.limit) = (true, 1);
+        // Once refused for the moment, then lost half-way.
+        (state.odd, state.breaks) = (1, 1);
+    }
+    let id = b.add(Download, File, "f", "/f");
+    let item = b.finished(id).await;
+    assert_eq!((item.state, item.attempts), (State::Done, 3), "{item:?}");
+    assert_eq!(b.fake.lock().connected, 3);
+    assert_eq!(b.fake.lock().open, 1);
+    // Lost while it was idle: the next one is opened after this one is closed.
+    b.fake.lock().lost_before = 3;
+    let id = b.add(Download, File, "f", "/f");
+    let item = b.finished(id).await;
+    assert_eq!((item.state, item.attempts), (State::Done, 1), "{item:?}");
+    // So it is where a worker dies.
+    b.fake.lock().panics = true;
+    let id = b.add(Download, File, "f", "/f");
+    assert_eq!(b.finished(id).await.state, State::Failed);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(b.fake.lock().open, 0);
 }
 
 #[tokio::test(start_paused = true)]
