@@ -38,6 +38,22 @@ pub enum Error {
         /// What was to be written.
         path: PathBuf,
     },
+    /// Another program is downloading to the same target at this moment: the temporary file is locked.
+    #[error("another Slipway is downloading to {}", path.display())]
+    TargetInUse {
+        /// The target.
+        path: PathBuf,
+    },
+    /// A listing that is longer than one folder's can sensibly be: 5 million lines, or names of 1 GiB in all.
+    #[error(
+        "the server's listing does not end: it has more than {entries} lines with {bytes} bytes of names"
+    )]
+    ListingTooLong {
+        /// Lines that were taken.
+        entries: usize,
+        /// The length of their names.
+        bytes: u64,
+    },
     /// A name in the server's listing that is no plain file name. It is never used as a path.
     #[error("the server lists \"{name}\", which can't be used as a file name: {why}")]
     UnsafeName {

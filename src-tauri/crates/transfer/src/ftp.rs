@@ -20,6 +20,11 @@ use crate::error::{Error, RemoteError, Retry};
 use crate::queue::Connector;
 use crate::remote::{Found, FoundEntry, FoundKind, Remote, Remotes};
 
+/// How many lines of a listing are collected. The largest folders that people have stay far below.
+const MOST_ENTRIES: usize = 5_000_000;
+/// How long all names of a listing may be together.
+const MOST_NAME_BYTES: u64 = 1 << 30;
+
 pub(crate) struct FtpRemotes(Arc<dyn Connector>);
 
 impl FtpRemotes {
@@ -51,17 +56,17 @@ struct FtpRemote {
 
 #[async_trait]
 impl Remote for FtpRemote {
-    async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, RemoteError> {
+    async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, Error> {
         let mut listing = self.client.list(Some(folder)).await.map_err(remote_error)?;
-        let mut found = Vec::new();
+        let mut collected = Collected::new(MOST_ENTRIES, MOST_NAME_BYTES);
         while let Some(line) = listing.next().await.map_err(remote_error)? {
             match line {
-                Line::Entry(entry) => found.extend(found_entry(entry)),
-                Line::Unparsed(line) => found.push(Found::Unparsed(escape(&line, 200))),
+                Line::Entry(entry) => found_entry(entry).map_or(Ok(()), |e| collected.add(e))?,
+                Line::Unparsed(line) => collected.add(Found::Unparsed(escape(&line, 200)))?,
                 Line::Skip => {}
             }
         }
-        Ok(found)
+        Ok(collected.found)
     }
 
     async fn size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
@@ -154,6 +159,42 @@ async fn unless_unsupported<T>(
     }
 }
 
+/// A listing as far as it has come, within limits: a server may send lines for ever.
+struct Collected {
+    found: Vec<Found>,
+    name_bytes: u64,
+    most_entries: usize,
+    most_name_bytes: u64,
+}
+
+impl Collected {
+    fn new(most_entries: usize, most_name_bytes: u64) -> Self {
+        Self {
+            found: Vec::new(),
+            name_bytes: 0,
+            most_entries,
+            most_name_bytes,
+        }
+    }
+
+    fn add(&mut self, found: Found) -> Result<(), Error> {
+        let length = match &found {
+            Found::Entry(entry) => entry.name.len(),
+            Found::Unparsed(line) => line.len(),
+        };
+        let name_bytes = self.name_bytes + length as u64;
+        if self.found.len() >= self.most_entries || name_bytes > self.most_name_bytes {
+            return Err(Error::ListingTooLong {
+                entries: self.found.len(),
+                bytes: self.name_bytes,
+            });
+        }
+        self.name_bytes = name_bytes;
+        self.found.push(found);
+        Ok(())
+    }
+}
+
 /// `None` for the folder itself and the one above it.
 fn found_entry(entry: Entry) -> Option<Found> {
     let kind = match entry.kind {
@@ -215,5 +256,45 @@ fn remote_error(error: ftp_client::Error) -> RemoteError {
         retry,
         connection_lost: error.is_fatal(),
         original: Some(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_listing_is_collected_up_to_its_limits() {
+        let line = |length: usize| Found::Unparsed("x".repeat(length));
+        let entry = |length: usize| {
+            Found::Entry(FoundEntry {
+                name: vec![b'x'; length],
+                kind: FoundKind::File,
+                size: None,
+                modified: None,
+            })
+        };
+        let mut by_count = Collected::new(3, 1000);
+        let mut by_length = Collected::new(1000, 30);
+        for make in [&line as &dyn Fn(usize) -> Found, &entry, &line] {
+            by_count.add(make(10)).unwrap();
+            by_length.add(make(10)).unwrap();
+        }
+        for mut full in [by_count, by_length] {
+            let error = full.add(entry(1)).unwrap_err();
+            assert!(
+                matches!(
+                    error,
+                    Error::ListingTooLong {
+                        entries: 3,
+                        bytes: 30
+                    }
+                ),
+                "{error:?}"
+            );
+            assert_eq!(error.retry(), Retry::Never);
+            assert_eq!(full.found.len(), 3);
+        }
     }
 }

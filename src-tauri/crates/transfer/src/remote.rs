@@ -22,8 +22,8 @@ pub(crate) trait Remotes: Send + Sync {
 /// it is lost.
 #[async_trait]
 pub(crate) trait Remote: Send + Sync {
-    /// What is in a folder, completely.
-    async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, RemoteError>;
+    /// What is in a folder, completely, as far as memory is to bear it: else [`Error::ListingTooLong`].
+    async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, Error>;
     /// The size of a file; `None` if the server can't tell.
     async fn size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError>;
     /// The size of a file as its folder's listing has it now; `None` if that has none, or if it is no file.

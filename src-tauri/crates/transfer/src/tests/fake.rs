@@ -209,14 +209,14 @@ fn name_in<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
 
 #[async_trait]
 impl Remote for FakeRemote {
-    async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, RemoteError> {
+    async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, Error> {
         let state = self.begin().await?;
         let folder = folder.to_string();
         if let Some(lie) = state.lies.get(&folder) {
             return Ok(lie.clone());
         }
         if !state.folders.contains(&folder) {
-            return Err(refused());
+            return Err(refused().into());
         }
         let entry = |path: &str, kind, size, modified| {
             name_in(&folder, path).map(|name| {
