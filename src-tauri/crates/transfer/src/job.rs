@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Outcome;
-use crate::disk::{self, Partial};
+use crate::disk;
 use crate::error::{Error, RemoteError, Retry};
+use crate::partial::Partial;
 use crate::plan::Plan;
 use crate::pool::Pool;
 use crate::remote::Remote;

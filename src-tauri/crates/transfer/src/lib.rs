@@ -8,7 +8,8 @@
 //! What holds:
 //! - A download is written under a temporary name (`.NAME.slippart`) in the folder of its target, checked against the
 //!   server's size, given the server's time, and renamed over the target as the last step. Nothing half stands under a
-//!   final name; the temporary file is removed when the download fails or is cancelled.
+//!   final name; the temporary file is removed when the download fails or is cancelled. It is locked meanwhile, so that
+//!   two programs that download to the same target don't get into each other's way.
 //! - An upload is written straight to its target. After it the sizes are compared and the time is set, where the
 //!   server can do that. **A cancelled or failed upload can leave a truncated file on the server**: a cancelled one is
 //!   deleted if the server lets us.
@@ -23,6 +24,7 @@ mod disk;
 mod error;
 mod ftp;
 mod job;
+mod partial;
 mod plan;
 mod pool;
 mod queue;
