@@ -194,13 +194,18 @@ impl App {
         windows.lines().next_back().unwrap().to_owned()
     }
 
-    /// Closes the window as the window manager does, and waits until the app has left by itself.
-    pub(crate) async fn quit(self) {
-        // Alt+F4 is openbox's own key for it.
+    /// Asks the window manager to close the window: Alt+F4 is openbox's own key for it.
+    pub(crate) fn ask_to_close(&self) {
+        let window = self.window();
         run(
             "xdotool",
-            &["windowactivate", "--sync", &self.window(), "key", "alt+F4"],
+            &["windowactivate", "--sync", &window, "key", "alt+F4"],
         );
+    }
+
+    /// Closes the window as the window manager does, and waits until the app has left by itself.
+    pub(crate) async fn quit(self) {
+        self.ask_to_close();
         let begun = Instant::now();
         while self.driver.app().is_some() {
             assert!(

@@ -24,7 +24,7 @@ fn practice_site() {
         );
         home.put("site/about.html", "<!doctype html>\n<title>About</title>\n");
         home.put("site/css/style.css", "body {}\n");
-        home.put("site/img/boat.svg", "<svg/>");
+        home.put("site/fonts/harbour.woff2", "wOF2");
         home.put("site/notes.md", "# To do\n".repeat(200));
         home.put("site/tide-table.csv", "hour,metres\n".repeat(900));
         let app = App::start(&home).await;
@@ -138,7 +138,7 @@ impl Views<'_> {
         app.connected("pinned").await;
         app.go("remote", "/www").await;
         app.settled("remote", "/www").await;
-        self.queue().await;
+        self.queue(theme).await;
         app.see("connected", theme).await;
         // What is placed beside a button goes with the size that it was opened in.
         for size in SIZES.into_iter().rev() {
@@ -176,13 +176,22 @@ impl Views<'_> {
     }
 
     /// Transfers of several kinds, for the panel to show.
-    async fn queue(&self) {
+    async fn queue(&self, theme: &str) {
         let app = self.app;
         app.choose("local", &["css", "about.html"]).await;
         app.press("toolbar-upload").await;
+        // Both are there already: there is a question for the whole batch.
+        app.shown("[data-testid=dialog-existing][data-count=\"2\"]")
+            .await;
+        app.see("existing", theme).await;
+        app.press("existing-replace").await;
         app.transfer("about.html", "done").await;
         app.choose("remote", &["js", "robots.txt"]).await;
         app.press("toolbar-download").await;
+        if theme == "dark" {
+            // They came when it was light.
+            app.press("existing-replace").await;
+        }
         app.transfer("robots.txt", "done").await;
         app.until_js(
             "nothing is left to do",

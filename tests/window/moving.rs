@@ -6,7 +6,7 @@ use crate::{
     app::{App, Home},
     desktop::run,
     drag_source::DragSource,
-    page::{pictures, row_of},
+    page::{part, pictures, row_of},
     peers::{Peer, SLOW},
 };
 
@@ -76,6 +76,27 @@ pub(crate) async fn pointer(app: &App, home: &Home, peer: &Peer) {
         b"across the window\n"
     );
 
+    // What exists is not replaced without a word.
+    home.put("inbox/dragged.txt", "again, and longer\n");
+    app.shown(&row_of("local", "dragged.txt")).await;
+    app.drag("local", "dragged.txt", "remote").await;
+    app.shown("[data-testid=dialog-existing][data-count=\"1\"]")
+        .await;
+    app.keys("Enter").await;
+    app.gone(&part("dialog-existing")).await;
+    assert_eq!(
+        peer.read("upload/dragged.txt").unwrap(),
+        b"across the window\n"
+    );
+    app.press("toolbar-upload").await;
+    app.press("existing-replace").await;
+    app.transfer("dragged.txt", "done").await;
+    app.all_done().await;
+    assert_eq!(
+        peer.read("upload/dragged.txt").unwrap(),
+        b"again, and longer\n"
+    );
+
     peer.put("upload/back.txt", b"and back\n");
     app.press("refresh-remote").await;
     app.drag("remote", "back.txt", "local").await;
@@ -142,6 +163,13 @@ pub(crate) async fn cancelled(app: &App, home: &Home, peer: &Peer) {
         serde_json::Value::Null,
     )
     .await;
+    // Closing the window now would give it up: that is asked first, and Enter goes on.
+    app.ask_to_close();
+    app.shown(&part("dialog-closing")).await;
+    app.audit("closing").await;
+    app.keys("Enter").await;
+    app.gone(&part("dialog-closing")).await;
+    app.transfer(SLOW, "running").await;
     app.press("queue-cancel").await;
     app.transfer(SLOW, "cancelled").await;
     app.press("queue-clear").await;
