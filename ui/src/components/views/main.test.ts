@@ -416,7 +416,8 @@ describe('the rest of the window', () => {
   it('keeps settings', async () => {
     const { user, backend } = await open();
     await user.click(screen.getByTestId('settings-button'));
-    await user.click(await screen.findByTestId('setting-theme-light'));
+    const themes = await screen.findByRole('radiogroup', { name: 'Appearance' });
+    await user.click(within(themes).getByTestId('setting-theme-light'));
     await user.click(screen.getByTestId('setting-hidden'));
     expect(backend.settings).toEqual({ theme: 'light', showHidden: true });
     await rowNamed('local', '.htaccess');
