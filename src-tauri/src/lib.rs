@@ -32,13 +32,16 @@ use crate::{
 const WINDOW: &str = "main";
 /// Which messages of the program itself go to the terminal, as `tracing_subscriber` reads it.
 const LOG_VARIABLE: &str = "SLIPWAY_LOG";
+/// What goes there when nobody says. A certificate that is not trusted is a question to the person, no error.
+const LOG_FILTER: &str = "warn,rustls_platform_verifier=off";
 
 /// Opens the window and runs until it is closed. With `practice`, the window connects to the practice site.
 ///
 /// # Errors
 /// If there is no home folder or no display.
 pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter =
+        EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
