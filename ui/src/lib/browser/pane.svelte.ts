@@ -343,6 +343,7 @@ export class Pane {
 
   keep(): void {
     this.removing = null;
+    this.focusWanted += 1;
     this.#catchUp();
   }
 
@@ -351,6 +352,7 @@ export class Pane {
     if (!question) return;
     const release = this.hold();
     this.removing = null;
+    this.focusWanted += 1;
     const next = this.#survivor(new Set(question.rows));
     this.#abandon();
     const turn = this.#turn;
