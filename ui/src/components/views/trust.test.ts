@@ -35,6 +35,14 @@ describe('an unknown certificate', () => {
     },
   );
 
+  it('says why it could not be verified in a sentence', async () => {
+    const { connect } = await open();
+    const dialog = await connect('cert.example.com');
+    expect(dialog.textContent).toContain(
+      'could not verify the certificate of cert.example.com:21. No authority trusted here has signed it.',
+    );
+  });
+
   it('that is trusted always is listed in the settings, and can be forgotten', async () => {
     const { user, app, connect } = await open();
     await connect('cert.one.example');

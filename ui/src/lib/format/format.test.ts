@@ -3,6 +3,7 @@ import {
   formatDuration,
   formatFingerprint,
   formatPercent,
+  formatSentence,
   formatSize,
   formatSpeed,
   formatTime,
@@ -25,6 +26,15 @@ describe('formatSize', () => {
     expect(formatSize(null)).toBe('');
     expect(formatSpeed(null)).toBe('');
   });
+});
+
+describe('formatSentence', () => {
+  it.each([
+    ['it has expired', 'It has expired.'],
+    [' élan ', 'Élan.'],
+    ['Stop!', 'Stop!'],
+    ['', ''],
+  ])('%j becomes %j', (clause, text) => expect(formatSentence(clause)).toBe(text));
 });
 
 describe('formatDuration', () => {

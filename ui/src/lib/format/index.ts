@@ -16,6 +16,13 @@ export function formatSize(bytes: number | null): string {
   return `${text} ${units[unit]}`;
 }
 
+/** A clause as a sentence: the shell gives reasons like "it has expired". */
+export function formatSentence(clause: string): string {
+  const [first = '', ...rest] = clause.trim();
+  const text = first.toLocaleUpperCase(t.locale) + rest.join('');
+  return text === '' || /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
 /** Bytes a second, or nothing when unknown. */
 export function formatSpeed(bytesPerSecond: number | null): string {
   return bytesPerSecond === null ? '' : t.format.perSecond(formatSize(bytesPerSecond));
