@@ -122,10 +122,10 @@ async fn fewer_bytes_than_listed_need_a_word_of_the_server() {
         (Some(0), None, Some(1000), differs(1000)),
         (Some(1000), None, Some(1000), differs(1000)),
         (Some(7), None, Some(1000), differs(7)),
-        (Some(5), None, Some(1000), done.clone()),
+        (Some(5), None, Some(1000), done),
         (None, Some(1000), Some(1000), differs(1000)),
         (None, Some(700), Some(1000), differs(700)),
-        (None, Some(5), Some(1000), done.clone()),
+        (None, Some(5), Some(1000), done),
         (Some(0), Some(5), Some(1000), done),
         // More than was listed: it grew. The end of the transfer is all the word there is.
         (None, None, Some(3), Ok(None)),
