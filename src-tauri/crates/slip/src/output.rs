@@ -11,31 +11,56 @@ use serde::Serialize;
 
 /// Passwords in use. Servers have been seen to repeat them ("500 'PASS secret' not understood"), so whatever they say
 /// goes through [`mask`].
-static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static SECRETS: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// Shorter ones would make holes in every other word, and are no secret anyway.
 const SHORTEST_MASKED: usize = 4;
 
+/// What is shown in place of a password.
+const MASK: &[u8] = b"*****";
+
 /// From now on this password is not shown, whoever says it.
 pub(crate) fn keep_secret(password: &[u8]) {
-    let text = String::from_utf8_lossy(password).into_owned();
-    if text.len() >= SHORTEST_MASKED {
+    if password.len() >= SHORTEST_MASKED {
         let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-        // As it would look in a message, too.
-        for form in [escape(password, usize::MAX), text] {
+        // As it is, and as it would look in a message.
+        for form in [
+            escape(password, usize::MAX).into_bytes(),
+            String::from_utf8_lossy(password).into_owned().into_bytes(),
+            password.to_vec(),
+        ] {
             if !secrets.contains(&form) {
                 secrets.push(form);
             }
         }
+        // One may be the beginning of another.
+        secrets.sort_by_key(|form| std::cmp::Reverse(form.len()));
     }
 }
 
 /// The text with all known passwords as `*****`.
 pub(crate) fn mask(text: &str) -> String {
+    String::from_utf8_lossy(&mask_bytes(text.as_bytes())).into_owned()
+}
+
+/// The same for what need not be text.
+pub(crate) fn mask_bytes(text: &[u8]) -> Vec<u8> {
     let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-    secrets.iter().fold(text.to_owned(), |text, secret| {
-        text.replace(secret, "*****")
-    })
+    let mut masked = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(&byte) = rest.first() {
+        match secrets.iter().find(|secret| rest.starts_with(secret)) {
+            Some(secret) => {
+                masked.extend_from_slice(MASK);
+                rest = &rest[secret.len()..];
+            }
+            None => {
+                masked.push(byte);
+                rest = &rest[1..];
+            }
+        }
+    }
+    masked
 }
 
 /// How results are shown.
@@ -199,5 +224,13 @@ mod tests {
         keep_secret(b"abc");
         assert_eq!(mask("500 'PASS tr0ub4dor\\' abc"), "500 'PASS *****' abc");
         assert_eq!(mask("500 'PASS tr0ub4dor\\\\'"), "500 'PASS *****'");
+        keep_secret(b"tr0u");
+        keep_secret(b"\xfcmlaut");
+        assert_eq!(mask("tr0ub4dor\\tr0u"), "**********");
+        assert_eq!(
+            mask_bytes(b"\xff \xfcmlaut, \xfcmlaut"),
+            b"\xff *****, *****"
+        );
+        assert_eq!(mask(&String::from_utf8_lossy(b"\xfcmlaut")), "*****");
     }
 }

@@ -53,6 +53,7 @@ fn print(connections: &Connections, reply: &Reply) -> Result<(), Failure> {
     }
     let mut out = io::stdout().lock();
     for line in super::reply_lines(reply) {
+        let line = crate::output::mask_bytes(&line);
         if out.is_terminal() {
             out.write_all(escape(&line, usize::MAX).as_bytes())?;
         } else {

@@ -126,6 +126,28 @@ async fn a_password_that_the_server_repeats_is_masked() {
     }
 }
 
+/// Also where their words are the result.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_the_reply_to_a_raw_command_is_masked() {
+    let bench = Bench::new();
+    let parrot = "200-hunter2-é it was\r\n hunter2-é\r\n200 hunter2-é, yes, hunter2-é";
+    for extra in [None, Some("--json")] {
+        let script = Script::logged_in().answering(&[("SITE *", parrot)]);
+        let peer = Peer::serve(script.serve_rest()).await;
+        let url = format!("ftp://me:{PASSWORD}@{}/", peer.addr());
+        let arguments = ["raw", &url, "--plaintext", "SITE ECHO"];
+        // The harness looks for the password in all that is said.
+        let run = bench
+            .slip(arguments.into_iter().chain(extra))
+            .await
+            .expect(0);
+        assert_eq!(run.out.matches("*****").count(), 4, "{}", run.out);
+        if extra.is_none() {
+            assert_eq!(run.out, "200-***** it was\n *****\n200 *****, yes, *****\n");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn explicit_tls_takes_no_less() {
     let bench = Bench::new();
