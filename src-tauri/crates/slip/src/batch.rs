@@ -18,8 +18,11 @@ use crate::connect::{Connections, Session, Target};
 use crate::exit::{Failure, Status, Tally};
 use crate::output::{self, Output};
 use crate::progress::Progress;
-use crate::signals;
+use crate::signals::Stop;
 use crate::url::Url;
+
+/// How long servers are waited for at the end. By then what is half done here is removed.
+const LEAVING_LIMIT: Duration = Duration::from_secs(5);
 
 /// What became of one transfer: a line of `--json`.
 #[derive(Debug, Clone, Serialize)]
@@ -81,7 +84,7 @@ struct Server {
     home: Option<RemotePath>,
     /// For reports: an address there.
     url: Url,
-    /// Sessions that are open already; the queue takes these first.
+    /// Sessions that are open already; the queue takes these first, and closes them when it pleases.
     ready: Mutex<Vec<Client>>,
 }
 
@@ -207,6 +210,7 @@ impl<'a> Batch<'a> {
         };
         let sessions = Arc::new(Sessions(std::mem::take(&mut self.servers)));
         let queue = Queue::new(config, sessions.clone());
+        let mut stop = Stop::watch();
         let mut reporter = Reporter {
             output: self.connections.output,
             servers: &sessions.0,
@@ -214,16 +218,16 @@ impl<'a> Batch<'a> {
             reported: HashSet::new(),
             tally: self.tally,
             recursive: self.recursive,
+            stop: stop.clone(),
         };
         let mut updates = queue.subscribe();
         queue.enqueue(std::mem::take(&mut self.transfers));
-        let stop = signals::stop();
         let idle = queue.wait_idle();
-        tokio::pin!(stop, idle);
+        tokio::pin!(idle);
         let outcome = loop {
             tokio::select! {
                 biased;
-                () = &mut stop => break Ok(true),
+                () = stop.wished() => break Ok(true),
                 update = updates.next() => {
                     let items = match update {
                         Some(QueueUpdate::Snapshot { items, .. }) => items,
@@ -249,16 +253,20 @@ impl<'a> Batch<'a> {
         let last = if stopped { Vec::new() } else { queue.list() };
         let rest = match outcome {
             Ok(true) => {
-                queue.shutdown().await;
+                leave(&queue).await;
                 reporter.see(&queue.list()).await
             }
             Ok(false) => {
                 let seen = reporter.see(&last).await;
-                queue.shutdown().await;
+                tokio::select! {
+                    () = leave(&queue) => {}
+                    // Everything is done and said.
+                    () = stop.wished() => {}
+                }
                 seen
             }
             Err(failure) => {
-                queue.shutdown().await;
+                leave(&queue).await;
                 Err(failure)
             }
         };
@@ -268,6 +276,11 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// Ends what runs, cleans up and takes leave, but waits for no server longer than is decent.
+async fn leave(queue: &Queue) {
+    let _ = tokio::time::timeout(LEAVING_LIMIT, queue.shutdown()).await;
+}
+
 struct Reporter<'a> {
     output: Output,
     servers: &'a HashMap<SiteKey, Server>,
@@ -275,6 +288,7 @@ struct Reporter<'a> {
     reported: HashSet<TransferId>,
     tally: Tally,
     recursive: bool,
+    stop: Stop,
 }
 
 impl Reporter<'_> {
@@ -340,11 +354,14 @@ impl Reporter<'_> {
             && refused
             && item.kind == ItemKind::File
             && let Some(server) = self.servers.get(&item.site)
-            && let Ok(client) = Client::connect(server.target.config().clone()).await
         {
-            let is_folder = client.is_dir(&item.remote).await;
-            let _ = client.quit().await;
-            if matches!(is_folder, Ok(true)) {
+            let mut stop = self.stop.clone();
+            let is_folder = tokio::select! {
+                biased;
+                () = stop.wished() => false,
+                is_folder = is_folder(&server.target, &item.remote) => is_folder,
+            };
+            if is_folder {
                 return match item.direction {
                     Direction::Download => {
                         "this is a folder: -r downloads it with everything in it"
@@ -358,6 +375,16 @@ impl Reporter<'_> {
         }
         error.to_string()
     }
+}
+
+/// Asks on a session of its own; where there is none to be had, it is unknown.
+async fn is_folder(target: &Target, path: &RemotePath) -> bool {
+    let Ok(client) = Client::connect(target.config().clone()).await else {
+        return false;
+    };
+    let is_folder = client.is_dir(path).await;
+    let _ = client.quit().await;
+    matches!(is_folder, Ok(true))
 }
 
 fn status(error: &transfer::Error) -> Status {

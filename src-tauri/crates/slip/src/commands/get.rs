@@ -65,6 +65,8 @@ pub(crate) async fn run(get: cli::Get, connections: &Connections) -> Result<Stat
             Err(failure) => batch.fail(url.to_string(), shown.display().to_string(), &failure)?,
         }
     }
+    // From here on the sessions are the queue's.
+    drop(sessions);
     batch.run(get.how.jobs).await
 }
 

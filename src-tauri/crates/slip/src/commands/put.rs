@@ -73,6 +73,8 @@ pub(crate) async fn run(put: cli::Put, connections: &Connections) -> Result<Stat
             }
         }
     }
+    // From here on it is the queue's.
+    drop(session);
     batch.run(put.how.jobs).await
 }
 

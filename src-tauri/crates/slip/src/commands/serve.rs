@@ -10,7 +10,8 @@ use crate::arguments::Moved;
 use crate::cli;
 use crate::exit::{Failure, Status};
 use crate::output::Output;
-use crate::{password, signals};
+use crate::password;
+use crate::signals::Stop;
 
 #[derive(Debug, Serialize)]
 struct Serving {
@@ -58,11 +59,10 @@ pub(crate) async fn run(
     let mut events = server.events();
     announce(serve, local, fingerprint, output)?;
 
-    let stop = signals::stop();
-    tokio::pin!(stop);
+    let mut stop = Stop::watch();
     loop {
         tokio::select! {
-            () = &mut stop => break,
+            () = stop.wished() => break,
             event = events.recv() => match event {
                 Ok(event) if output.verbose => tell(&event, output),
                 Ok(_) | Err(RecvError::Lagged(_)) => {}

@@ -10,4 +10,5 @@ mod list;
 mod login;
 mod real;
 mod serve;
+mod stopping;
 mod upload;
