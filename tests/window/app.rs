@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs,
     path::PathBuf,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -144,6 +145,17 @@ impl Home {
 pub(crate) struct App {
     pub(crate) client: Client,
     driver: Driver,
+    /// What was waited for, for a test that fails to show.
+    trail: Mutex<Vec<String>>,
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let trail = self.trail.lock().unwrap_or_else(PoisonError::into_inner);
+            eprintln!("waited until:\n  {}", trail.join("\n  "));
+        }
+    }
 }
 
 impl App {
@@ -167,9 +179,19 @@ impl App {
             ))
             .await
             .unwrap();
-        let app = Self { client, driver };
+        let app = Self {
+            client,
+            driver,
+            trail: Mutex::default(),
+        };
         app.settled("local", &home.text()).await;
         app
+    }
+
+    /// Notes what is waited for.
+    pub(crate) fn note(&self, what: &str) {
+        let mut trail = self.trail.lock().unwrap_or_else(PoisonError::into_inner);
+        trail.push(what.to_owned());
     }
 
     /// What the app and its driver wrote to the terminal.

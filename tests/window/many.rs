@@ -1,6 +1,9 @@
 //! A folder of 100,000 entries: the window stays at work while it comes, and scrolls smoothly when it is there.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ftp_server::{
     Server, ServerTls, User,
@@ -10,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, Home},
+    desktop::PATIENCE,
     on_a_display,
     page::part,
     peers::{PASSWORD, USER},
@@ -90,8 +94,9 @@ fn entries() {
 
         let mut best = f64::INFINITY;
         for attempt in 1..=TRIES {
+            let calm = calm().await;
             let measured = measure(&app).await;
-            println!("attempt {attempt}: {measured}");
+            println!("attempt {attempt} ({calm}): {measured}");
             best = best.min(measured.longest);
             if best <= LONGEST {
                 break;
@@ -105,6 +110,34 @@ fn entries() {
             "a frame took {best:.1} ms in each of {TRIES} attempts"
         );
     });
+}
+
+/// Waits a while for the computer to have little else to do: frames are late where others take the processors. Says
+/// how it went.
+async fn calm() -> &'static str {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let before = processor_time();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let after = processor_time();
+        if after.1 - before.1 > (after.0 - before.0) * 7 / 10 {
+            return "on a calm computer";
+        }
+    }
+    "on a busy computer"
+}
+
+/// What all processors have done so far, and how much of it was nothing, in ticks.
+fn processor_time() -> (u64, u64) {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap();
+    let line = stat.lines().next().unwrap();
+    let ticks: Vec<u64> = line
+        .split_whitespace()
+        .skip(1)
+        .map(|word| word.parse().unwrap())
+        .collect();
+    // user, nice, system, idle, iowait, ...
+    (ticks.iter().take(8).sum(), ticks[3] + ticks[4])
 }
 
 async fn serve() -> ftp_server::RunningServer {
@@ -139,7 +172,7 @@ async fn measure(app: &App) -> Measured {
     app.keys("Enter").await;
     app.until("the list was scrolled through", async || {
         // Looking is work as well: seldom.
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
         (app.js("return window.__frames.phase", vec![]).await == json!("over")).then_some(())
     })
     .await;

@@ -58,8 +58,7 @@ impl App {
 
     /// Waits until `look` finds something, and says what.
     pub(crate) async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-        // Shown only when the test fails: how far it came.
-        eprintln!("waiting until {what}");
+        self.note(what);
         let begun = Instant::now();
         loop {
             if let Some(found) = look().await {
