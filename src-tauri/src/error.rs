@@ -249,11 +249,14 @@ impl From<transfer::Error> for AppError {
             transfer::Error::Local { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 ErrorCode::NotFound
             }
-            transfer::Error::Local { .. } | transfer::Error::DiskFull { .. } => ErrorCode::Local,
+            transfer::Error::Local { .. }
+            | transfer::Error::DiskFull { .. }
+            | transfer::Error::TargetInUse { .. } => ErrorCode::Local,
             transfer::Error::UnsafeName { .. }
             | transfer::Error::DuplicateName { .. }
             | transfer::Error::UnparsedLine { .. }
-            | transfer::Error::TooDeep { .. } => ErrorCode::Protocol,
+            | transfer::Error::TooDeep { .. }
+            | transfer::Error::ListingTooLong { .. } => ErrorCode::Protocol,
             transfer::Error::UnsendableName { .. } => ErrorCode::Argument,
             transfer::Error::NotAFile { .. } => ErrorCode::Unsupported,
             transfer::Error::SizeDiffers { .. } => ErrorCode::Truncated,
