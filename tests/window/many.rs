@@ -105,7 +105,9 @@ fn entries() {
             }
         }
         let verdict = if best <= LONGEST { "within" } else { "OVER" };
-        println!("longest frame after the first rows: {best:.1} ms, {verdict} the {LONGEST} ms that are wanted");
+        println!(
+            "longest frame after the first rows: {best:.1} ms, {verdict} the {LONGEST} ms that are wanted"
+        );
         working_with_it(&app).await;
         app.quit().await;
         // How fast a computer is, is no fault of the window's; a window that stands still is.
