@@ -94,11 +94,7 @@ impl Views<'_> {
     async fn all(&self, theme: &str) {
         let app = self.app;
         app.press("settings-button").await;
-        app.find(&part(&format!("setting-theme-{theme}")))
-            .await
-            .send_keys(" ")
-            .await
-            .unwrap();
+        app.press(&format!("setting-theme-{theme}")).await;
         let is = "document.documentElement.dataset.theme === a";
         app.until_js(&format!("the window is {theme}"), is, json!(theme))
             .await;

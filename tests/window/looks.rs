@@ -46,8 +46,7 @@ impl App {
                 return (b.left < -1 || b.top < -1 || b.right > innerWidth + 1 || b.bottom > innerHeight + 1) && !scrolls(e.parentElement);
               })
               .map((e) => e.outerHTML.slice(0, 160));
-            // A few pixels are what a handle grabs beyond its line.
-            if (page.scrollWidth > innerWidth + 4 || page.scrollHeight > innerHeight + 4) outside.push(`the page scrolls: ${page.scrollWidth} x ${page.scrollHeight}`);
+            if (page.scrollWidth > innerWidth || page.scrollHeight > innerHeight) outside.push(`the page scrolls: ${page.scrollWidth} x ${page.scrollHeight}`);
             return outside;";
         let outside: Value = self.js(look, vec![]).await;
         assert_eq!(outside, json!([]), "{view}: outside of the page");
