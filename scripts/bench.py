@@ -153,7 +153,8 @@ def main():
     if options.write:
         page = ROOT / "docs/bench.md"
         head = page.read_text().split("<!-- table -->")[0]
-        page.write_text(head + "<!-- table -->\n\n" + "\n".join(lines) + "\n")
+        how = f"{options.mib} MiB, {options.rounds} rounds on {os.cpu_count()} cores:"
+        page.write_text(f"{head}<!-- table -->\n\n{how}\n\n" + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
