@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, unused_crate_dependencies)]
 
 use std::{
-    fs::File,
-    io::{Read, Seek, Write},
+    io::{Read, Seek},
     time::Duration,
 };
 
-use engine_tests::{config_for, connect, each_server, entries, names, path, pattern};
+use engine_tests::{
+    config_for, connect, each_server, entries, files::file_with, names, path, pattern,
+};
 use ftp_client::{
     Client, DistrustReason, ErrorKind, Fingerprint, Login, Progress, Security, Trust,
     ftp_proto::listing::Kind as EntryKind,
@@ -28,13 +29,6 @@ async fn get(client: &Client, name: &str, offset: u64) -> Vec<u8> {
     download.read_to_end(&mut content).await.unwrap();
     download.finish().await.unwrap();
     content
-}
-
-fn file_with(content: &[u8]) -> File {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(content).unwrap();
-    file.rewind().unwrap();
-    file
 }
 
 #[tokio::test]

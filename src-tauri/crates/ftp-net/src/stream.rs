@@ -82,7 +82,7 @@ impl Stream {
 
     /// Makes the close of this connection a reset, so that the peer can't take it for the end of a file.
     pub fn reset_on_drop(&self) {
-        let _ = rustix::net::sockopt::set_socket_linger(self.tcp(), Some(Duration::ZERO));
+        crate::tcp::reset_on_drop(self.tcp());
     }
 
     /// What TLS negotiated, `None` on a plain connection.

@@ -96,3 +96,8 @@ pub async fn connect_addr(address: SocketAddr, limit: Duration) -> Result<TcpStr
 pub async fn listen(ip: IpAddr) -> Result<TcpListener, NetError> {
     Ok(TcpListener::bind(SocketAddr::new(ip, 0)).await?)
 }
+
+/// Makes the close of a socket a reset. A failure leaves an ordinary close, and there is nothing to do about it.
+pub(crate) fn reset_on_drop(socket: impl std::os::fd::AsFd) {
+    let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+}

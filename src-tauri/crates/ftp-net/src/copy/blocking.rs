@@ -2,7 +2,7 @@ use std::{
     fs::File,
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rustls::Connection;
@@ -46,7 +46,7 @@ impl Wire {
 
     /// Makes the close a reset: a peer must not take the end of a failed transfer for the end of the file.
     pub(super) fn reset_on_drop(&self) {
-        let _ = rustix::net::sockopt::set_socket_linger(&self.tcp, Some(Duration::ZERO));
+        crate::tcp::reset_on_drop(&self.tcp);
     }
 
     pub(super) fn receive(&mut self, file: &File, progress: &Progress) -> Result<Copied, NetError> {

@@ -151,7 +151,8 @@ impl From<&rustls::Error> for DistrustReason {
 /// replaces the chain, never the proof that the server holds the key.
 #[derive(Debug)]
 pub(super) struct Verifier {
-    chain: Option<Arc<dyn ServerCertVerifier>>,
+    /// Whom to ask about the chain, or why none will do.
+    chain: Result<Arc<dyn ServerCertVerifier>, DistrustReason>,
     provider: Arc<CryptoProvider>,
     pins: Vec<Fingerprint>,
     /// The last certificate that was accepted, and whether a pin was what it took.
@@ -160,13 +161,13 @@ pub(super) struct Verifier {
 
 impl Verifier {
     pub(super) fn new(trust: &Trust, provider: &Arc<CryptoProvider>) -> Result<Self, NetError> {
-        let chain = if trust.only_pins {
-            None
-        } else {
-            match &trust.roots {
-                Roots::System => Some(system(provider)?),
-                Roots::Only(certificates) => Some(only(certificates, provider)?),
+        let chain = match &trust.roots {
+            _ if trust.only_pins => Err(DistrustReason::NotPinned),
+            Roots::System => system(provider).ok_or(DistrustReason::UnknownIssuer),
+            Roots::Only(certificates) if certificates.is_empty() => {
+                Err(DistrustReason::UnknownIssuer)
             }
+            Roots::Only(certificates) => Ok(only(certificates, provider)?),
         };
         Ok(Self {
             chain,
@@ -187,28 +188,22 @@ impl Verifier {
     }
 }
 
-/// The system's authorities are read from disk once, not once a connection.
-fn system(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, NetError> {
-    static SYSTEM: OnceLock<Arc<dyn ServerCertVerifier>> = OnceLock::new();
-    if let Some(known) = SYSTEM.get() {
-        return Ok(known.clone());
-    }
-    let verifier: Arc<dyn ServerCertVerifier> =
-        match rustls_platform_verifier::Verifier::new(provider.clone()) {
-            Ok(verifier) => Arc::new(verifier),
-            // A machine without any authority trusts nobody; pins still work on it.
-            Err(_) => Arc::new(Nobody(provider.clone())),
-        };
-    Ok(SYSTEM.get_or_init(|| verifier).clone())
+/// The system's authorities, read from disk once, not once a connection. `None` on a machine without any: it trusts
+/// nobody, and pins still work on it.
+fn system(provider: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
+    static SYSTEM: OnceLock<Option<Arc<dyn ServerCertVerifier>>> = OnceLock::new();
+    SYSTEM
+        .get_or_init(|| {
+            let verifier = rustls_platform_verifier::Verifier::new(provider.clone()).ok()?;
+            Some(Arc::new(verifier))
+        })
+        .clone()
 }
 
 fn only(
     certificates: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, NetError> {
-    if certificates.is_empty() {
-        return Ok(Arc::new(Nobody(provider.clone())));
-    }
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         roots
@@ -232,8 +227,8 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let fingerprint = Fingerprint::of(end_entity);
         let reason = match &self.chain {
-            None => DistrustReason::NotPinned,
-            Some(chain) => {
+            Err(reason) => reason.clone(),
+            Ok(chain) => {
                 match chain.verify_server_cert(
                     end_entity,
                     intermediates,
@@ -281,44 +276,5 @@ impl ServerCertVerifier for Verifier {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
-    }
-}
-
-/// Trusts no certificate at all.
-#[derive(Debug)]
-struct Nobody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Nobody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(CertificateError::UnknownIssuer.into())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
