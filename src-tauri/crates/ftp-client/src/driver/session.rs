@@ -340,6 +340,13 @@ impl Driver {
         let Some(facts) = self.shared.facts() else {
             return;
         };
+        // Most data connections bring no news.
+        if let Security::Tls { resumes: known, .. } = &facts.security
+            && known.is_some()
+            && *known == resumes
+        {
+            return;
+        }
         let mut facts = SessionFacts::clone(&facts);
         facts.security = self.security(resumes);
         self.shared.set_facts(facts);

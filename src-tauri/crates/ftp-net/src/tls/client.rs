@@ -133,17 +133,17 @@ impl TlsSession {
             .get_ref()
             .1
             .peer_certificates()
-            .and_then(|chain| chain.first())
-            .map(|der| CertificateInfo::of(der));
-        if let Some(info) = shown {
-            let fingerprint = info.fingerprint;
+            .and_then(|chain| chain.first());
+        if let Some(der) = shown {
+            // Every data connection passes here: the certificate is read in full only where somebody will look at it.
+            let fingerprint = Fingerprint::of(der);
             let control = self.control.get_or_init(|| Control {
                 by_pin: self.verifier.by_pin(fingerprint),
-                info: info.clone(),
+                info: CertificateInfo::of(der),
             });
             if control.info.fingerprint != fingerprint {
                 return Err(NetError::Certificate(Box::new(CertificateProblem {
-                    info,
+                    info: CertificateInfo::of(der),
                     reason: DistrustReason::Changed,
                     host: self.name.to_str().into_owned(),
                 })));
