@@ -310,6 +310,7 @@ fn uploaded(local: PathBuf, site: &SiteKey, to: &RemotePath) -> Result<NewTransf
         remote,
         size: metadata.is_file().then_some(metadata.len()),
         modified: None,
+        options: std::sync::Arc::default(),
     })
 }
 
@@ -357,6 +358,7 @@ fn downloaded(entry: &Entry, site: &SiteKey, from: &RemotePath, to: &Path) -> Re
         // What a listing says of a link is the link's own size.
         size: entry.size.filter(|_| entry.kind == RowKind::File),
         modified: None,
+        options: std::sync::Arc::default(),
     })
 }
 

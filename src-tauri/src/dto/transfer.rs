@@ -133,10 +133,12 @@ impl From<transfer::Transfer> for TransferRow {
             source: item.source(),
             target: item.target(),
             state: match item.state {
-                transfer::State::Waiting => TransferState::Waiting,
+                transfer::State::Waiting | transfer::State::Paused | transfer::State::Asking => {
+                    TransferState::Waiting
+                }
                 transfer::State::Scanning => TransferState::Scanning,
                 transfer::State::Running => TransferState::Running,
-                transfer::State::Done => TransferState::Done,
+                transfer::State::Done | transfer::State::Skipped => TransferState::Done,
                 transfer::State::Failed => TransferState::Failed,
                 transfer::State::Cancelled => TransferState::Cancelled,
             },
@@ -162,7 +164,9 @@ impl From<transfer::QueueUpdate> for QueueUpdate {
         let rows =
             |items: Vec<transfer::Transfer>| items.into_iter().map(TransferRow::from).collect();
         match update {
-            transfer::QueueUpdate::Snapshot { revision, items } => Self::Snapshot {
+            transfer::QueueUpdate::Snapshot {
+                revision, items, ..
+            } => Self::Snapshot {
                 revision,
                 items: rows(items),
             },
@@ -170,6 +174,7 @@ impl From<transfer::QueueUpdate> for QueueUpdate {
                 revision,
                 upserts,
                 removed,
+                ..
             } => Self::Changes {
                 revision,
                 upserts: rows(upserts),

@@ -64,6 +64,7 @@ pub fn add(
         remote: path(remote),
         size: None,
         modified: None,
+        options: std::sync::Arc::default(),
     };
     queue.enqueue(vec![new])[0]
 }

@@ -170,6 +170,7 @@ impl<'a> Batch<'a> {
             remote,
             size: None,
             modified: None,
+            options: Arc::default(),
         });
         Ok(())
     }

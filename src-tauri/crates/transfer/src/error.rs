@@ -112,6 +112,43 @@ pub enum Error {
         /// All direct children.
         of: usize,
     },
+    /// Source and target have different hashes after the transfer.
+    #[error("after the transfer the {algorithm} of source and target differ")]
+    HashDiffers {
+        /// By which they were compared.
+        algorithm: crate::HashAlgorithm,
+    },
+    /// The source was changed while it was being transferred.
+    #[error("the source has changed while it was transferred")]
+    SourceChanged,
+    /// A link that leads back to a folder that it lies in.
+    #[error("{path} is a link that leads back to a folder above it")]
+    LinkLoop {
+        /// The link.
+        path: String,
+    },
+    /// A link that can't be made at the target: it leads outside of what is transferred, or the server has no command for it.
+    #[error("the link {path} can't be made: {why}")]
+    LinkRefused {
+        /// The link.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The journal of the queue can't be written, so nothing that depends on it is done.
+    #[error("the journal of the queue can't be written: {why}")]
+    Journal {
+        /// Why, for people.
+        why: String,
+    },
+    /// What an earlier run of the program has noted of a failure.
+    #[error("{message}")]
+    Earlier {
+        /// Its words.
+        message: String,
+        /// Whether it is worth another try.
+        retry: Retry,
+    },
     /// A bug: a task of the queue ended without an answer.
     #[error("internal error: {0}")]
     Internal(String),
@@ -141,7 +178,10 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Error::Remote(error) => error.retry,
-            Error::SizeDiffers { .. } => Retry::Backoff,
+            Error::SizeDiffers { .. } | Error::HashDiffers { .. } | Error::SourceChanged => {
+                Retry::Backoff
+            }
+            Error::Earlier { retry, .. } => *retry,
             _ => Retry::Never,
         }
     }

@@ -15,7 +15,7 @@ use crate::partial::Partial;
 use crate::plan::Plan;
 use crate::pool::Pool;
 use crate::remote::Remote;
-use crate::{Direction, ItemKind, SiteKey, Verified};
+use crate::{Checks, Direction, ItemKind, SiteKey};
 
 /// How long the deletion of a cancelled upload may take.
 const CLEANING_LIMIT: Duration = Duration::from_secs(10);
@@ -105,6 +105,14 @@ impl Live {
     }
 }
 
+pub(crate) const SIZE: Checks = Checks {
+    reply: true,
+    size: true,
+    time: false,
+    tail: false,
+    hash: None,
+};
+
 struct Job<'a> {
     remote: &'a dyn Remote,
     plan: &'a Plan,
@@ -115,8 +123,8 @@ struct Job<'a> {
 impl Job<'_> {
     async fn run(&self) -> Result<Outcome<Plan>, Stop> {
         match (self.plan.kind, self.plan.direction) {
-            (ItemKind::File, Direction::Download) => self.download().await,
-            (ItemKind::File, Direction::Upload) => self.upload().await,
+            (ItemKind::File | ItemKind::Link, Direction::Download) => self.download().await,
+            (ItemKind::File | ItemKind::Link, Direction::Upload) => self.upload().await,
             (ItemKind::Folder, Direction::Download) => self.walk_remote().await,
             (ItemKind::Folder, Direction::Upload) => self.walk_local().await,
         }
@@ -166,7 +174,7 @@ impl Job<'_> {
             .download(path, into, &self.live.progress)
             .await?;
         let verified = match expected {
-            Some(size) if size == bytes => Some(Verified::Size),
+            Some(size) if size == bytes => Some(SIZE),
             Some(size) => self.check_again(size, bytes).await?,
             None => None,
         };
@@ -183,7 +191,7 @@ impl Job<'_> {
     /// servers say that of what they can't measure. Where there is no word at all, more bytes than announced are a
     /// file that has grown, and the good end of the transfer is all that is known of it; fewer are a file that was cut
     /// short, which is the worse mistake to make. A server that lists too much and has no SIZE thereby fails.
-    async fn check_again(&self, announced: u64, bytes: u64) -> Result<Option<Verified>, Error> {
+    async fn check_again(&self, announced: u64, bytes: u64) -> Result<Option<Checks>, Error> {
         let path = &self.plan.remote;
         let size = self.remote.size(path).await.or_unknown()?;
         let now = match size.filter(|&size| size > 0) {
@@ -191,7 +199,7 @@ impl Job<'_> {
             size => size,
         };
         match now {
-            Some(size) if size == bytes => Ok(Some(Verified::Size)),
+            Some(size) if size == bytes => Ok(Some(SIZE)),
             None if bytes > announced => Ok(None),
             now => Err(Error::SizeDiffers {
                 expected: now.unwrap_or(announced),
@@ -245,7 +253,7 @@ impl Job<'_> {
             });
         }
         let verified = match self.remote.size(path).await.or_unknown()? {
-            Some(size) if size == bytes => Some(Verified::Size),
+            Some(size) if size == bytes => Some(SIZE),
             Some(size) => {
                 return Err(Error::SizeDiffers {
                     expected: bytes,
@@ -287,7 +295,7 @@ impl Job<'_> {
 
 struct Fetched {
     bytes: u64,
-    verified: Option<Verified>,
+    verified: Option<Checks>,
     modified: Option<Timestamp>,
 }
 

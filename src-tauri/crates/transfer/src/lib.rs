@@ -22,8 +22,10 @@
 mod core;
 mod disk;
 mod error;
+mod filter;
 mod ftp;
 mod job;
+mod options;
 mod partial;
 mod plan;
 mod pool;
@@ -34,11 +36,18 @@ mod tests;
 mod types;
 mod updates;
 mod view;
+#[allow(dead_code)]
+mod work;
 
 pub use error::{Error, RemoteError, Retry};
+pub use filter::Filter;
+pub use options::{
+    ConflictRule, HashCheck, KeepTime, Limits, Links, NameRules, Options, Priority, Sync,
+    UploadName,
+};
 pub use queue::{Connector, Queue, QueueConfig};
 pub use types::{
-    Direction, ItemKind, NewTransfer, QueueUpdate, RetryPolicy, SiteKey, State, Transfer,
-    TransferId, Verified,
+    Checks, Conflict, Counts, Direction, Facts, HashAlgorithm, Hold, Interest, ItemKind,
+    NewTransfer, QueueUpdate, Receipt, RetryPolicy, SiteKey, State, Summary, Transfer, TransferId,
 };
 pub use updates::Updates;

@@ -44,8 +44,12 @@ impl Work for Plan {
         match (self.kind, self.direction) {
             // Making a folder that is there already harms nobody.
             (ItemKind::Folder, _) => None,
-            (ItemKind::File, Direction::Download) => Some(Target::Local(self.local())),
-            (ItemKind::File, Direction::Upload) => Some(Target::Remote(self.remote.clone())),
+            (ItemKind::File | ItemKind::Link, Direction::Download) => {
+                Some(Target::Local(self.local()))
+            }
+            (ItemKind::File | ItemKind::Link, Direction::Upload) => {
+                Some(Target::Remote(self.remote.clone()))
+            }
         }
     }
 }
@@ -258,6 +262,7 @@ mod tests {
             remote: RemotePath::try_from("/pub").unwrap(),
             size: None,
             modified: None,
+            options: std::sync::Arc::default(),
         })
     }
 
@@ -354,6 +359,7 @@ mod tests {
             remote: RemotePath::try_from("/name").unwrap(),
             size: None,
             modified: None,
+            options: std::sync::Arc::default(),
         };
         let plan = Plan::new(&new);
         assert_eq!(

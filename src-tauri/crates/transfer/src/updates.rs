@@ -103,6 +103,7 @@ impl Updates {
         QueueUpdate::Snapshot {
             revision: self.revision,
             items,
+            summary: Box::default(),
         }
     }
 
@@ -117,6 +118,7 @@ impl Updates {
             revision: self.revision,
             upserts,
             removed: pending.removed.into_iter().collect(),
+            summary: Box::default(),
         }
     }
 }

@@ -56,6 +56,13 @@ impl QueueState {
             error: item.error.clone(),
             verified: item.verified,
             seconds: item.seconds,
+            priority: crate::Priority::Normal,
+            order: i64::from(id),
+            start_at: None,
+            conflict: None,
+            resumed_from: 0,
+            target_name: None,
+            counts: None,
         }
     }
 }

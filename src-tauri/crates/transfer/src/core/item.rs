@@ -3,7 +3,7 @@
 use super::rate::Rate;
 use super::{JobId, Order, Time};
 use crate::error::Error;
-use crate::{SiteKey, State, TransferId, Verified};
+use crate::{Checks, SiteKey, State, TransferId};
 
 /// Bytes moved and to be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,10 +41,12 @@ pub(crate) struct Kids {
 impl Kids {
     fn count(&mut self, state: State) -> Option<&mut usize> {
         match state {
-            State::Waiting | State::Scanning | State::Running => Some(&mut self.open),
+            State::Waiting | State::Paused | State::Asking | State::Scanning | State::Running => {
+                Some(&mut self.open)
+            }
             State::Failed => Some(&mut self.failed),
             State::Cancelled => Some(&mut self.cancelled),
-            State::Done => None,
+            State::Done | State::Skipped => None,
         }
     }
 }
@@ -66,7 +68,7 @@ pub(crate) struct Item<W> {
     pub(crate) attempts: u32,
     pub(crate) error: Option<Error>,
     pub(super) hopeless: bool,
-    pub(crate) verified: Option<Verified>,
+    pub(crate) verified: Option<Checks>,
     pub(super) started: Option<Time>,
     pub(crate) seconds: Option<f64>,
     pub(super) rate: Rate,

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub(crate) use item::{Item, Numbers};
 
 use crate::error::Error;
-use crate::{RetryPolicy, SiteKey, State, TransferId, Verified};
+use crate::{Checks, RetryPolicy, SiteKey, State, TransferId};
 
 /// Time since the queue was made.
 pub(crate) type Time = Duration;
@@ -61,7 +61,7 @@ pub(crate) enum Outcome<W> {
     /// The file is where it should be.
     Done {
         bytes: u64,
-        verified: Option<Verified>,
+        verified: Option<Checks>,
     },
     /// The folder was looked into, completely.
     Walked(Vec<NewItem<W>>),

@@ -1,5 +1,6 @@
 //! What goes wrong: connections, servers, disks, and people who change their minds.
 
+use crate::job::SIZE;
 use std::time::Duration;
 
 use super::*;
@@ -97,10 +98,7 @@ async fn an_old_listing_is_not_the_last_word() {
     new.size = Some(3);
     let id = b.queue.enqueue(vec![new.clone()])[0];
     let item = b.finished(id).await;
-    assert_eq!(
-        (item.state, item.verified),
-        (State::Done, Some(Verified::Size))
-    );
+    assert_eq!((item.state, item.verified), (State::Done, Some(SIZE)));
     // It grew, and without SIZE it is the server's word alone.
     b.fake.lock().has_size = false;
     let id = b.queue.enqueue(vec![new])[0];
@@ -116,7 +114,7 @@ async fn an_old_listing_is_not_the_last_word() {
 async fn fewer_bytes_than_listed_need_a_word_of_the_server() {
     // What SIZE says, what the listing says now, what was listed before, and how it ends.
     let differs = |expected| Err((expected, 5));
-    let done = Ok(Some(Verified::Size));
+    let done = Ok(Some(SIZE));
     for (size, listed_now, listed, end) in [
         (None, None, Some(1000), differs(1000)),
         (Some(0), None, Some(1000), differs(1000)),

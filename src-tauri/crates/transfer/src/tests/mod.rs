@@ -14,10 +14,11 @@ use ftp_client::ftp_proto::RemotePath;
 use tempfile::TempDir;
 
 use self::fake::Fake;
+use crate::job::SIZE;
 use crate::remote::{Found, FoundEntry, FoundKind};
 use crate::{
     Direction, Error, ItemKind, NewTransfer, Queue, QueueConfig, QueueUpdate, SiteKey, State,
-    Transfer, TransferId, Verified,
+    Transfer, TransferId,
 };
 
 struct Bench {
@@ -55,6 +56,7 @@ impl Bench {
             remote: RemotePath::try_from(remote).unwrap(),
             size: None,
             modified: None,
+            options: Arc::default(),
         }
     }
 
@@ -153,7 +155,7 @@ async fn a_tree_comes_down_whole() {
     for file in b.queue.list().iter().filter(|i| i.kind == File) {
         assert_eq!(
             (file.verified, file.batch),
-            (Some(Verified::Size), Some(id)),
+            (Some(SIZE), Some(id)),
             "{file:?}"
         );
         assert!(file.seconds.is_some() && file.attempts == 1);
@@ -300,7 +302,10 @@ async fn subscribers_can_follow_without_a_gap_at_most_ten_times_a_second() {
         b.fake.file(&format!("/pub/{i}"), b"0123456789", 1);
     }
     let mut updates = b.queue.subscribe();
-    let Some(QueueUpdate::Snapshot { revision: 0, items }) = updates.next().await else {
+    let Some(QueueUpdate::Snapshot {
+        revision: 0, items, ..
+    }) = updates.next().await
+    else {
         panic!("first a snapshot");
     };
     assert!(items.is_empty());
@@ -314,6 +319,7 @@ async fn subscribers_can_follow_without_a_gap_at_most_ten_times_a_second() {
                 revision,
                 upserts,
                 removed,
+                ..
             } = update
             else {
                 panic!("only one snapshot");
