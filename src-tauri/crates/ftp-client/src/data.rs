@@ -7,8 +7,8 @@ use std::{
 };
 
 use ftp_net::{
-    NetError, Stream, Waited,
-    copy::{self, Copied, GOODBYE, Progress},
+    LOOK_AGAIN, NetError, Pace, Stream, Throttles, Waited,
+    copy::{self, Copied, CopyOptions, GOODBYE, Progress},
     shutdown_orderly,
 };
 use ftp_proto::{Command, RemotePath};
@@ -45,6 +45,10 @@ struct Transfer {
     doing: String,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    throttles: Throttles,
+    pace: Pace,
+    /// Until the limits are looked at again.
+    pause: Option<Pin<Box<Sleep>>>,
     ended: bool,
 }
 
@@ -111,7 +115,36 @@ impl Transfer {
             doing,
             idle,
             timer: None,
+            throttles: Throttles::default(),
+            pace: Pace::new(Throttles::default()),
+            pause: None,
         }
+    }
+
+    fn throttled(mut self, throttles: Throttles) -> Self {
+        self.pace = Pace::new(throttles.clone());
+        self.throttles = throttles;
+        self
+    }
+
+    fn copy_options(&self, progress: Progress) -> CopyOptions {
+        CopyOptions {
+            progress,
+            idle: self.idle,
+            throttles: self.throttles.clone(),
+        }
+    }
+
+    /// Ready when the limits let more pass.
+    fn pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(left) = self.pace.wait(now()) {
+            let pause = self
+                .pause
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(left.min(LOOK_AGAIN))));
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
     }
 
     /// Pending is an error once the idle limit has passed since the last byte.
@@ -200,6 +233,12 @@ impl Download {
         Self(Transfer::new(client, opened, doing, idle))
     }
 
+    /// Puts it under limits of speed, in place of those it had. They may change while it runs.
+    #[must_use]
+    pub fn throttled(self, throttles: Throttles) -> Self {
+        Self(self.0.throttled(throttles))
+    }
+
     /// Copies what is left into `file`, from the file's present position on, by the fastest way there is, and
     /// waits for the server's word. Returns the number of bytes.
     ///
@@ -209,10 +248,10 @@ impl Download {
     /// [`ErrorKind::Local`] of the file; [`ErrorKind::Lost`], [`ErrorKind::Timeout`] or
     /// [`ErrorKind::Truncated`] of the connection; what the server says instead of 226.
     pub async fn copy_to_file(mut self, file: File, progress: Progress) -> Result<u64, Error> {
-        let idle = self.0.idle;
         match self.0.stream.stream.take() {
             Some(stream) => {
-                let run = copy::receive_to_file(stream, file, progress, idle);
+                let options = self.0.copy_options(progress);
+                let run = copy::receive_to_file(stream, file, options);
                 self.0.copy(run).await.map(|copied| copied.bytes)
             }
             None => self.0.conclude().await.map(|()| 0),
@@ -274,6 +313,12 @@ impl Upload {
         Ok(Self(transfer))
     }
 
+    /// Puts it under limits of speed, in place of those it had. They may change while it runs.
+    #[must_use]
+    pub fn throttled(self, throttles: Throttles) -> Self {
+        Self(self.0.throttled(throttles))
+    }
+
     /// Sends `file` from its present position to its end by the fastest way there is, and waits for the
     /// server's word. Returns the number of bytes.
     ///
@@ -282,10 +327,10 @@ impl Upload {
     /// # Errors
     /// As [`Download::copy_to_file`].
     pub async fn copy_from_file(mut self, file: File, progress: Progress) -> Result<u64, Error> {
-        let idle = self.0.idle;
         match self.0.stream.stream.take() {
             Some(stream) => {
-                let run = copy::send_from_file(stream, file, progress, idle);
+                let options = self.0.copy_options(progress);
+                let run = copy::send_from_file(stream, file, options);
                 self.0.copy(run).await.map(|copied| copied.bytes)
             }
             None => self.0.conclude().await.map(|()| 0),
@@ -319,6 +364,11 @@ impl Upload {
     }
 }
 
+/// The clock that tokio's timers go by.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
 impl AsyncRead for Download {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -326,18 +376,32 @@ impl AsyncRead for Download {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut self.0;
-        let Some(stream) = &mut this.stream.stream else {
-            return Poll::Ready(Ok(()));
-        };
         if this.ended {
             return Poll::Ready(Ok(()));
         }
+        ready!(this.pause(cx));
+        let Some(stream) = &mut this.stream.stream else {
+            return Poll::Ready(Ok(()));
+        };
+        let room = buf.remaining();
+        let piece = this.pace.piece(room);
         let before = buf.filled().len();
-        match Pin::new(stream).poll_read(cx, buf) {
+        let outcome = if piece < room {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(piece));
+            let outcome = Pin::new(stream).poll_read(cx, &mut part);
+            let filled = part.filled().len();
+            buf.advance(filled);
+            outcome
+        } else {
+            Pin::new(stream).poll_read(cx, buf)
+        };
+        match outcome {
             Poll::Ready(Ok(())) => {
                 this.timer = None;
-                this.received += (buf.filled().len() - before) as u64;
-                this.ended = buf.filled().len() == before && buf.remaining() > 0;
+                let read = (buf.filled().len() - before) as u64;
+                this.pace.moved(now(), read);
+                this.received += read;
+                this.ended = read == 0 && room > 0;
                 Poll::Ready(Ok(()))
             }
             // TLS cut off without a goodbye: the server's reply and the size decide whether that was all.
@@ -359,12 +423,17 @@ impl AsyncWrite for Upload {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut self.0;
+        ready!(this.pause(cx));
         let Some(stream) = &mut this.stream.stream else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
-        match Pin::new(stream).poll_write(cx, buf) {
+        let piece = &buf[..this.pace.piece(buf.len())];
+        match Pin::new(stream).poll_write(cx, piece) {
             Poll::Ready(outcome) => {
                 this.timer = None;
+                if let Ok(written) = outcome {
+                    this.pace.moved(now(), written as u64);
+                }
                 Poll::Ready(outcome)
             }
             Poll::Pending => this.idle(cx).map(Err),

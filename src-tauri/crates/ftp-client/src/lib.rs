@@ -38,7 +38,7 @@ pub use listing::Listing;
 pub use memory::HostMemory;
 
 pub use ftp_net::{
-    Timeouts, Waited,
+    Throttle, Throttles, Timeouts, Waited,
     copy::Progress,
     tls::{
         CertificateInfo, CertificateProblem, DistrustReason, Fingerprint, FingerprintError, Roots,

@@ -8,8 +8,10 @@ pub mod copy;
 mod error;
 mod stream;
 mod tcp;
+mod throttle;
 pub mod tls;
 
 pub use error::{NetError, Waited};
 pub use stream::{Stream, TlsFacts, shutdown_orderly};
 pub use tcp::{Timeouts, connect, connect_addr, listen};
+pub use throttle::{LOOK_AGAIN, Pace, Throttle, Throttles};

@@ -5,12 +5,13 @@ use std::{
     fs::File,
     io::{Read, Seek, SeekFrom, Write},
     net::{IpAddr, Ipv4Addr},
+    num::NonZeroU64,
     time::Duration,
 };
 
 use ftp_net::{
-    NetError, Stream, Waited, connect_addr,
-    copy::{self, Progress},
+    NetError, Stream, Throttle, Waited, connect_addr,
+    copy::{self, CopyOptions, Progress},
     listen, shutdown_orderly,
     tls::{ClientTls, DistrustReason, Purpose, Roots, ServerTls, TlsSession, Trust, Versions},
 };
@@ -52,6 +53,13 @@ async fn tls_pair(
 
 fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 31 % 251) as u8).collect()
+}
+
+fn watched(progress: &Progress) -> CopyOptions {
+    CopyOptions {
+        progress: progress.clone(),
+        ..CopyOptions::new(LIMIT)
+    }
 }
 
 fn file_with(content: &[u8]) -> File {
@@ -178,8 +186,8 @@ async fn files_arrive_whole_in_both_directions_plain_and_encrypted() {
                 let (from, to) = if upload { (near, far) } else { (far, near) };
                 let (up, down) = (Progress::default(), Progress::default());
                 let (sending, receiving) = tokio::join!(
-                    copy::send_from_file(from, file_with(&sent), up.clone(), LIMIT),
-                    copy::receive_to_file(to, target.try_clone().unwrap(), down.clone(), LIMIT)
+                    copy::send_from_file(from, file_with(&sent), watched(&up)),
+                    copy::receive_to_file(to, target.try_clone().unwrap(), watched(&down))
                 );
                 let case = format!("{size} bytes, encrypted {encrypted}, upload {upload}");
                 assert_eq!(sending.unwrap().bytes, size as u64, "{case}");
@@ -209,7 +217,7 @@ async fn a_download_goes_to_the_files_position_even_when_appending() {
         let (near, mut far) = pair().await;
         far.write_all(b"678").await.unwrap();
         drop(far);
-        copy::receive_to_file(Stream::Plain(near), file, Progress::default(), LIMIT)
+        copy::receive_to_file(Stream::Plain(near), file, CopyOptions::new(LIMIT))
             .await
             .unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"12345678");
@@ -227,7 +235,7 @@ async fn a_cut_tls_connection_is_not_clean() {
     far.flush().await.unwrap();
     drop(far);
     let file = tempfile::tempfile().unwrap();
-    let copied = copy::receive_to_file(near, file.try_clone().unwrap(), Progress::default(), LIMIT)
+    let copied = copy::receive_to_file(near, file.try_clone().unwrap(), CopyOptions::new(LIMIT))
         .await
         .unwrap();
     assert!(!copied.clean);
@@ -239,7 +247,7 @@ async fn a_silent_peer_is_a_timeout() {
     let (near, _far) = pair().await;
     let idle = Duration::from_millis(50);
     let file = tempfile::tempfile().unwrap();
-    let error = copy::receive_to_file(Stream::Plain(near), file, Progress::default(), idle)
+    let error = copy::receive_to_file(Stream::Plain(near), file, CopyOptions::new(idle))
         .await
         .unwrap_err();
     assert!(
@@ -259,7 +267,7 @@ async fn dropping_a_copy_closes_the_connection() {
     let (near, mut far) = pair().await;
     let file = tempfile::tempfile().unwrap();
     let progress = Progress::default();
-    let copy = copy::receive_to_file(Stream::Plain(near), file, progress.clone(), LIMIT);
+    let copy = copy::receive_to_file(Stream::Plain(near), file, watched(&progress));
     far.write_all(b"x").await.unwrap();
     tokio::select! {
         outcome = copy => panic!("{outcome:?}"),
@@ -267,6 +275,100 @@ async fn dropping_a_copy_closes_the_connection() {
     }
     // The peer sees the end without waiting for any limit.
     assert!(matches!(far.read(&mut [0]).await, Ok(0) | Err(_)));
+}
+
+/// Both ends of a connection, encrypted or not.
+async fn connected(encrypted: bool) -> (Stream, Stream) {
+    if !encrypted {
+        let (near, far) = pair().await;
+        return (Stream::Plain(near), Stream::Plain(far));
+    }
+    let server = ServerTls::self_signed(&["localhost"]).unwrap();
+    let session = pinned(&server).session(Versions::Any);
+    tls_pair(&session, &server, Purpose::Download)
+        .await
+        .unwrap()
+}
+
+/// As slow as a transfer gets: this many bytes in an hour are one piece and no more.
+fn crawl() -> Throttle {
+    Throttle::new(NonZeroU64::new(1))
+}
+
+#[tokio::test]
+async fn a_limit_that_is_set_holds_a_running_copy_and_lifted_lets_it_go() {
+    let sent = bytes(8_000_000);
+    for encrypted in [false, true] {
+        for upload in [false, true] {
+            let case = format!("encrypted {encrypted}, upload {upload}");
+            let (near, far) = connected(encrypted).await;
+            let (from, to) = if upload { (near, far) } else { (far, near) };
+            let throttle = crawl();
+            let progress = Progress::default();
+            let limited = CopyOptions {
+                throttles: throttle.clone().into(),
+                ..watched(&progress)
+            };
+            let free = CopyOptions::new(LIMIT);
+            let (up, down) = if upload {
+                (limited, free)
+            } else {
+                (free, limited)
+            };
+            let target = tempfile::tempfile().unwrap();
+            let (sending, receiving, ()) = tokio::join!(
+                copy::send_from_file(from, file_with(&sent), up),
+                copy::receive_to_file(to, target.try_clone().unwrap(), down),
+                async {
+                    while progress.bytes() == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    // The first piece is free, the second has its time in some minutes.
+                    assert_eq!(progress.bytes(), 512, "{case}");
+                    throttle.set_limit(None);
+                }
+            );
+            assert_eq!(sending.unwrap().bytes, sent.len() as u64, "{case}");
+            assert_eq!(receiving.unwrap().bytes, sent.len() as u64, "{case}");
+            assert!(content(target) == sent, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_waits_for_its_limit_hears_that_it_is_given_up() {
+    for upload in [false, true] {
+        let (near, far) = connected(false).await;
+        let progress = Progress::default();
+        let options = CopyOptions {
+            throttles: crawl().into(),
+            ..watched(&progress)
+        };
+        let sent = bytes(100_000);
+        let mut far = match far {
+            Stream::Plain(far) => far,
+            _ => unreachable!(),
+        };
+        if !upload {
+            far.write_all(&sent).await.unwrap();
+        }
+        let file = file_with(if upload { &sent } else { b"" });
+        let copy = async {
+            if upload {
+                copy::send_from_file(near, file, options).await
+            } else {
+                copy::receive_to_file(near, file, options).await
+            }
+        };
+        tokio::select! {
+            outcome = copy => panic!("{outcome:?}"),
+            () = async { while progress.bytes() == 0 { tokio::task::yield_now().await } } => {}
+        }
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(LIMIT, far.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "upload {upload}");
+    }
 }
 
 #[tokio::test]

@@ -7,14 +7,14 @@ use std::{
 
 use rustls::Connection;
 
-use super::{CHUNK, Copied, GOODBYE, Progress, waiter::Waiter};
+use super::{CHUNK, Copied, GOODBYE, pacer::Pacer, waiter::Waiter};
 use crate::{NetError, Stream, stream::Wire as AsyncWire};
 
 /// A connection in the hands of one thread.
 pub(super) struct Wire {
     tcp: TcpStream,
     tls: Option<Tls>,
-    waiter: Waiter,
+    pacer: Pacer,
 }
 
 struct Tls {
@@ -25,7 +25,7 @@ struct Tls {
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, waiter: Waiter) -> Result<Self, NetError> {
+    pub(super) fn new(stream: Stream, pacer: Pacer) -> Result<Self, NetError> {
         let (tcp, tls) = match stream {
             Stream::Plain(tcp) => (tcp, None),
             Stream::Client(tls) => {
@@ -40,7 +40,7 @@ impl Wire {
         Ok(Self {
             tcp: tcp.into_std()?,
             tls,
-            waiter,
+            pacer,
         })
     }
 
@@ -49,27 +49,23 @@ impl Wire {
         crate::tcp::reset_on_drop(&self.tcp);
     }
 
-    pub(super) fn receive(&mut self, file: &File, progress: &Progress) -> Result<Copied, NetError> {
-        let Self { tcp, tls, waiter } = self;
+    pub(super) fn receive(&mut self, file: &File) -> Result<Copied, NetError> {
+        let Self { tcp, tls, pacer } = self;
         let copied = match tls {
-            None => receive_plain(tcp, file, progress, waiter)?,
-            Some(tls) => tls.receive(tcp, file, progress, waiter)?,
+            None => receive_plain(tcp, file, pacer)?,
+            Some(tls) => tls.receive(tcp, file, pacer)?,
         };
         if let Some(tls) = tls {
             tls.connection.send_close_notify();
             // The peer has sent everything and may be gone already.
-            let _ = tls.flush(tcp, waiter);
+            let _ = tls.flush(tcp, &pacer.waiter);
         }
         let _ = tcp.shutdown(Shutdown::Write);
         Ok(copied)
     }
 
-    pub(super) fn send(
-        &mut self,
-        mut file: &File,
-        progress: &Progress,
-    ) -> Result<Copied, NetError> {
-        let Self { tcp, tls, waiter } = self;
+    pub(super) fn send(&mut self, mut file: &File) -> Result<Copied, NetError> {
+        let Self { tcp, tls, pacer } = self;
         let mut buffer = vec![0; CHUNK];
         let mut bytes = 0;
         loop {
@@ -77,20 +73,23 @@ impl Wire {
             if read == 0 {
                 break;
             }
-            match tls {
-                None => {
-                    let mut rest = &buffer[..read];
-                    while !rest.is_empty() {
-                        let sent = waiter.write(tcp, || (&*tcp).write(rest))?;
-                        rest = &rest[sent..];
+            let mut rest = &buffer[..read];
+            while !rest.is_empty() {
+                pacer.wait()?;
+                let piece = &rest[..pacer.piece(rest.len())];
+                let sent = match tls {
+                    None => pacer.waiter.write(tcp, || (&*tcp).write(piece))?,
+                    Some(tls) => {
+                        tls.send(tcp, piece, &pacer.waiter)?;
+                        piece.len()
                     }
-                }
-                Some(tls) => tls.send(tcp, &buffer[..read], waiter)?,
+                };
+                pacer.moved(sent);
+                rest = &rest[sent..];
             }
             bytes += read as u64;
-            progress.add(read as u64);
         }
-        let clean = goodbye(tcp, tls.as_mut(), waiter)?;
+        let clean = goodbye(tcp, tls.as_mut(), &pacer.waiter)?;
         Ok(Copied { bytes, clean })
     }
 }
@@ -138,26 +137,22 @@ fn split(wire: AsyncWire, mut connection: Connection) -> (tokio::net::TcpStream,
     (tcp, Some(tls))
 }
 
-fn receive_plain(
-    tcp: &TcpStream,
-    mut file: &File,
-    progress: &Progress,
-    waiter: &Waiter,
-) -> Result<Copied, NetError> {
+fn receive_plain(tcp: &TcpStream, mut file: &File, pacer: &mut Pacer) -> Result<Copied, NetError> {
     #[cfg(target_os = "linux")]
-    if let Some(outcome) = super::splice::receive(tcp, file, progress, waiter) {
+    if let Some(outcome) = super::splice::receive(tcp, file, pacer) {
         return outcome;
     }
     let mut buffer = vec![0; CHUNK];
     let mut bytes = 0;
     loop {
-        let read = waiter.read(tcp, || (&*tcp).read(&mut buffer))?;
+        pacer.wait()?;
+        let read = pacer.read(tcp, CHUNK, |piece| (&*tcp).read(&mut buffer[..piece]))?;
         if read == 0 {
             return Ok(Copied { bytes, clean: true });
         }
         file.write_all(&buffer[..read]).map_err(NetError::Local)?;
         bytes += read as u64;
-        progress.add(read as u64);
+        pacer.moved(read);
     }
 }
 
@@ -166,23 +161,27 @@ impl Tls {
         &mut self,
         tcp: &TcpStream,
         mut file: &File,
-        progress: &Progress,
-        waiter: &Waiter,
+        pacer: &mut Pacer,
     ) -> Result<Copied, NetError> {
         let mut plain = vec![0; CHUNK];
         let mut filled = 0;
         let mut bytes = 0;
-        let mut put = |data: &[u8]| {
-            file.write_all(data).map_err(NetError::Local)?;
+        let mut put = |mut data: &[u8], pacer: &mut Pacer| {
             bytes += data.len() as u64;
-            progress.add(data.len() as u64);
+            while !data.is_empty() {
+                pacer.wait()?;
+                let (piece, rest) = data.split_at(pacer.piece(data.len()));
+                file.write_all(piece).map_err(NetError::Local)?;
+                pacer.moved(piece.len());
+                data = rest;
+            }
             Ok::<(), NetError>(())
         };
         let clean = 'copy: loop {
             // What is already decrypted goes first: rustls takes no more while it holds much.
             loop {
                 if filled == plain.len() {
-                    put(&plain)?;
+                    put(&plain, pacer)?;
                     filled = 0;
                 }
                 match self.connection.reader().read(&mut plain[filled..]) {
@@ -195,7 +194,14 @@ impl Tls {
             if self.taken == self.ahead.len() {
                 self.ahead.resize(CHUNK, 0);
                 self.taken = CHUNK;
-                let read = waiter.read(tcp, || (&*tcp).read(&mut self.ahead))?;
+                let limited = pacer.piece(CHUNK) < CHUNK;
+                if limited {
+                    // The file gets at once what there is, and the socket holds the rest back.
+                    put(&plain[..filled], pacer)?;
+                    filled = 0;
+                }
+                let read =
+                    pacer.read(tcp, CHUNK, |piece| (&*tcp).read(&mut self.ahead[..piece]))?;
                 self.ahead.truncate(read);
                 self.taken = 0;
                 if read == 0 {
@@ -210,7 +216,7 @@ impl Tls {
                 .process_new_packets()
                 .map_err(|error| NetError::from_handshake(io::Error::other(error)))?;
         };
-        put(&plain[..filled])?;
+        put(&plain[..filled], pacer)?;
         Ok(Copied { bytes, clean })
     }
 

@@ -5,6 +5,7 @@
 //! process; everything else goes through large buffers.
 
 mod blocking;
+mod pacer;
 #[cfg(target_os = "linux")]
 mod splice;
 mod waiter;
@@ -18,7 +19,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{NetError, Stream};
+use pacer::Pacer;
+
+use crate::{NetError, Stream, Throttles};
 
 /// How much is read from a socket or a file at a time.
 pub(crate) const CHUNK: usize = 256 * 1024;
@@ -53,8 +56,31 @@ pub struct Copied {
     pub clean: bool,
 }
 
+/// How a copy is made.
+#[derive(Debug, Clone)]
+pub struct CopyOptions {
+    /// Counts the bytes as they move.
+    pub progress: Progress,
+    /// The longest wait for the peer's next byte, or until it takes the next one.
+    pub idle: Duration,
+    /// The limits of speed. They may change while the copy runs.
+    pub throttles: Throttles,
+}
+
+impl CopyOptions {
+    /// No limits of speed, and nobody who watches.
+    #[must_use]
+    pub fn new(idle: Duration) -> Self {
+        Self {
+            progress: Progress::default(),
+            idle,
+            throttles: Throttles::default(),
+        }
+    }
+}
+
 /// Copies everything that `stream` brings into `file`, from the file's present position on, and closes the
-/// connection in good order. `idle` is the longest wait for the next byte.
+/// connection in good order.
 ///
 /// Dropping the future ends the transfer: the connection is reset at once, and the thread ends.
 ///
@@ -63,14 +89,12 @@ pub struct Copied {
 pub async fn receive_to_file(
     stream: Stream,
     file: File,
-    progress: Progress,
-    idle: Duration,
+    options: CopyOptions,
 ) -> Result<Copied, NetError> {
-    run(stream, idle, move |wire| wire.receive(&file, &progress)).await
+    run(stream, options, move |wire| wire.receive(&file)).await
 }
 
-/// Sends `file` from its present position to its end, and closes the connection in good order. `idle`
-/// is the longest wait until the peer takes the next byte.
+/// Sends `file` from its present position to its end, and closes the connection in good order.
 ///
 /// Dropping the future ends the transfer, as in [`receive_to_file`].
 ///
@@ -79,19 +103,19 @@ pub async fn receive_to_file(
 pub async fn send_from_file(
     stream: Stream,
     file: File,
-    progress: Progress,
-    idle: Duration,
+    options: CopyOptions,
 ) -> Result<Copied, NetError> {
-    run(stream, idle, move |wire| wire.send(&file, &progress)).await
+    run(stream, options, move |wire| wire.send(&file)).await
 }
 
 async fn run(
     stream: Stream,
-    idle: Duration,
+    options: CopyOptions,
     copy: impl FnOnce(&mut blocking::Wire) -> Result<Copied, NetError> + Send + 'static,
 ) -> Result<Copied, NetError> {
-    let (watch, cancel) = waiter::pair(idle)?;
-    let mut wire = blocking::Wire::new(stream, watch)?;
+    let (watch, cancel) = waiter::pair(options.idle)?;
+    let pacer = Pacer::new(watch, options.progress, options.throttles);
+    let mut wire = blocking::Wire::new(stream, pacer)?;
     let outcome = tokio::task::spawn_blocking(move || {
         let outcome = copy(&mut wire);
         if outcome.is_err() {

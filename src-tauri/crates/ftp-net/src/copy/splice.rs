@@ -2,7 +2,7 @@ use std::{fs::File, io, net::TcpStream};
 
 use rustix::pipe::{self, SpliceFlags};
 
-use super::{Copied, Progress, waiter::Waiter};
+use super::{Copied, pacer::Pacer};
 use crate::NetError;
 
 /// The pipe between socket and file. The kernel's default is 64 KiB, and each half-turn costs a call.
@@ -13,8 +13,7 @@ const PIPE: usize = 1024 * 1024;
 pub(super) fn receive(
     tcp: &TcpStream,
     file: &File,
-    progress: &Progress,
-    waiter: &Waiter,
+    pacer: &mut Pacer,
 ) -> Option<Result<Copied, NetError>> {
     let (out, inlet) = pipe::pipe_with(pipe::PipeFlags::CLOEXEC).ok()?;
     // Less is only slower.
@@ -22,8 +21,11 @@ pub(super) fn receive(
     let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
     let mut bytes = 0;
     loop {
-        let read = match waiter.read(tcp, || {
-            pipe::splice(tcp, None, &inlet, None, PIPE, flags).map_err(io::Error::from)
+        if let Err(error) = pacer.wait() {
+            return Some(Err(error));
+        }
+        let read = match pacer.read(tcp, PIPE, |piece| {
+            pipe::splice(tcp, None, &inlet, None, piece, flags).map_err(io::Error::from)
         }) {
             Ok(read) => read,
             Err(NetError::Io(error))
@@ -40,7 +42,7 @@ pub(super) fn receive(
             return Some(Err(NetError::Local(error)));
         }
         bytes += read as u64;
-        progress.add(read as u64);
+        pacer.moved(read);
     }
 }
 

@@ -57,6 +57,16 @@ impl Waiter {
         Ok(())
     }
 
+    /// Waits, unless the owner goes meanwhile.
+    pub(super) fn sleep(&self, time: Duration) -> Result<(), NetError> {
+        let timeout = Timespec::try_from(time).ok();
+        let mut watched = [PollFd::new(&self.signal, PollFlags::empty())];
+        match poll(&mut watched, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => self.check(),
+            Err(error) => Err(NetError::Io(error.into())),
+        }
+    }
+
     /// Reads with `attempt` as often as it takes until something comes.
     pub(super) fn read<T>(
         &self,
