@@ -1,6 +1,6 @@
 //! A real server for trying things by hand and for the benchmark: `real_server vsftpd|proftpd|pure-ftpd
-//! [off|explicit|implicit]`. It prints one line, `PORT USER PASSWORD ROOT CA`, and runs until its standard input
-//! ends.
+//! [off|explicit|implicit [ADDRESS]]`. It prints one line, `PORT USER PASSWORD ROOT CA`, and runs until its standard
+//! input ends.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Read as _;
@@ -23,6 +23,13 @@ fn main() {
     };
     let mut options = Options::with_tls(tls);
     options.password = "secret".to_owned();
+    if let Some(address) = words.next() {
+        options.address = address.parse().expect("an IPv4 address");
+    }
+    if kind == Kind::Vsftpd {
+        // Every command in the log is for tests; no real server does it, and with small files it takes time.
+        options.extra = vec!["log_ftp_protocol=NO".to_owned()];
+    }
     let Some(server) = RealServer::start(kind, options) else {
         std::process::exit(1)
     };

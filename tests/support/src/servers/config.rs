@@ -1,6 +1,7 @@
 //! How each server is configured.
 
 use std::fs::{self, File};
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -22,7 +23,12 @@ pub(super) struct Launch {
 }
 
 impl Launch {
-    pub(super) fn spawn(&self, unpacked: &Unpacked, dir: &Path, port: u16) -> Result<Tree, String> {
+    pub(super) fn spawn(
+        &self,
+        unpacked: &Unpacked,
+        dir: &Path,
+        place: SocketAddrV4,
+    ) -> Result<Tree, String> {
         let output = File::options()
             .create(true)
             .append(true)
@@ -38,7 +44,7 @@ impl Launch {
             .stdout(output)
             .stderr(again)
             .current_dir(dir);
-        Tree::spawn(&mut command, port, START_LIMIT)
+        Tree::spawn(&mut command, place, START_LIMIT)
     }
 }
 
@@ -74,11 +80,12 @@ struct Written<'a> {
 impl Written<'_> {
     fn vsftpd(&self) -> Result<Launch, StartError> {
         let (dir, conf, port) = (self.dir.display(), self.conf.display(), self.port);
+        let address = self.options.address;
         let limit = self.options.max_per_ip.unwrap_or(0);
         // Guests are the only users that need no entry in /etc/passwd; all of them become one system user.
         // isolate* and the seccomp sandbox want kernel features that containers do not give.
         let mut text = format!(
-            "listen=YES\nbackground=NO\nlisten_address=127.0.0.1\nlisten_port={port}\n\
+            "listen=YES\nbackground=NO\nlisten_address={address}\nlisten_port={port}\n\
              anonymous_enable=NO\nlocal_enable=YES\nguest_enable=YES\nguest_username={SYSTEM_USER}\n\
              virtual_use_local_privs=YES\nlocal_root={dir}/root\nchroot_local_user=YES\n\
              allow_writeable_chroot=YES\nwrite_enable=YES\nlocal_umask=022\nutf8_filesystem=YES\n\
@@ -115,6 +122,7 @@ impl Written<'_> {
 
     fn proftpd(&self) -> Result<Launch, StartError> {
         let (dir, conf, port) = (self.dir.display(), self.conf.display(), self.port);
+        let address = self.options.address;
         let hash = crypt(&self.options.password)?;
         let user = &self.options.user;
         self.save(
@@ -125,7 +133,7 @@ impl Written<'_> {
         let modules = self.unpacked.path("usr/lib/proftpd");
         let mut text = format!(
             "ModulePath {modules}\n{load}\
-             ServerType standalone\nServerName \"Slipway test\"\nDefaultAddress 127.0.0.1\nSocketBindTight on\n\
+             ServerType standalone\nServerName \"Slipway test\"\nDefaultAddress {address}\nSocketBindTight on\n\
              UseIPv6 off\nPort {port}\nUser {SYSTEM_USER}\nGroup {SYSTEM_USER}\n\
              PidFile {conf}/proftpd.pid\nScoreboardFile {conf}/scoreboard\n\
              SystemLog {conf}/server.log\nTransferLog none\nWtmpLog off\nDebugLevel 1\n\
@@ -180,6 +188,7 @@ impl Written<'_> {
 
     fn pure_ftpd(&self) -> Result<Launch, StartError> {
         let (dir, conf) = (self.dir.display(), self.conf.display());
+        let address = self.options.address.to_string();
         // A crypt(3) hash rather than pure-pw's own kind, which takes half a second a login by design.
         let hash = crypt(&self.options.password)?;
         let user = &self.options.user;
@@ -217,10 +226,9 @@ impl Written<'_> {
         ]
         .map(str::to_owned)
         .into();
-        arguments
-            .extend(["-P", "127.0.0.1", "-f", "none", "-I", "15", "-Y", tls].map(str::to_owned));
+        arguments.extend(["-P", &address, "-f", "none", "-I", "15", "-Y", tls].map(str::to_owned));
         for (option, value) in [
-            ("-S", format!("127.0.0.1,{}", self.port)),
+            ("-S", format!("{address},{}", self.port)),
             ("-l", format!("puredb:{table}")),
             ("-g", format!("{conf}/pure-ftpd.pid")),
             ("-O", format!("clf:{conf}/server.log")),

@@ -10,7 +10,7 @@ mod files;
 mod process;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -92,7 +92,9 @@ pub struct Options {
     /// Whether a data connection must resume a TLS session of the control connection (vsftpd, ProFTPD;
     /// Pure-FTPd never asks for it).
     pub require_session_reuse: bool,
-    /// The certificate to show; by default a good one for `localhost`, `127.0.0.1` and `::1`.
+    /// Where to listen: loopback, unless the server is to stand on a host of its own (see `tests/wan`).
+    pub address: Ipv4Addr,
+    /// The certificate to show; by default a good one for `localhost`, `127.0.0.1`, `::1` and [`Self::address`].
     pub certificate: Option<Certificate>,
     /// The one user who may log in.
     pub user: String,
@@ -112,6 +114,7 @@ impl Default for Options {
             tls: Tls::Off,
             tls_mandatory: true,
             require_session_reuse: true,
+            address: Ipv4Addr::LOCALHOST,
             certificate: None,
             user: "tester".into(),
             password: "s3cret pass".into(),
@@ -234,7 +237,8 @@ impl RealServer {
         if options.tls != Tls::Off {
             let certificate = options.certificate.take().unwrap_or_else(|| {
                 let own = Authority::new();
-                let certificate = own.issue_local();
+                let address = options.address.to_string();
+                let certificate = own.issue(&["localhost", "127.0.0.1", "::1", &address]);
                 authority = Some(own);
                 certificate
             });
@@ -246,7 +250,11 @@ impl RealServer {
         for _ in 0..PORT_ATTEMPTS {
             let port = process::free_port().map_err(failed)?;
             let launch = config::write(kind, &options, dir.path(), port, &unpacked)?;
-            match launch.spawn(&unpacked, dir.path(), port) {
+            match launch.spawn(
+                &unpacked,
+                dir.path(),
+                SocketAddrV4::new(options.address, port),
+            ) {
                 Ok(process) => {
                     let process = Some(process);
                     return Ok(Self {
@@ -273,9 +281,9 @@ impl RealServer {
         self.kind
     }
 
-    /// Where it listens: always loopback.
+    /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+        SocketAddr::from((self.options.address, self.port))
     }
 
     /// Its port.
@@ -345,7 +353,8 @@ impl RealServer {
     pub fn restart(&mut self) {
         self.kill();
         let unpacked = packages::fetch(self.kind.bundle()).unwrap();
-        match self.launch.spawn(&unpacked, self.dir.path(), self.port) {
+        let place = SocketAddrV4::new(self.options.address, self.port);
+        match self.launch.spawn(&unpacked, self.dir.path(), place) {
             Ok(process) => self.process = Some(process),
             Err(why) => panic!(
                 "{} did not start again: {why}\n{}",

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,12 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Starts a command and waits until it listens on a port of loopback.
-    pub(super) fn spawn(command: &mut Command, port: u16, limit: Duration) -> Result<Self, String> {
+    /// Starts a command and waits until it listens there.
+    pub(super) fn spawn(
+        command: &mut Command,
+        place: SocketAddrV4,
+        limit: Duration,
+    ) -> Result<Self, String> {
         // A session whose parent is gone becomes a child of this process, not of init.
         let _ = set_child_subreaper(pid(std::process::id()));
         let child = command
@@ -39,11 +43,11 @@ impl Tree {
             if let Ok(Some(status)) = tree.child.try_wait() {
                 return Err(format!("it left by itself ({status})"));
             }
-            if tree.listens(port) {
+            if tree.listens(place) {
                 return Ok(tree);
             }
             if started.elapsed() > limit {
-                return Err(format!("it does not listen on port {port} after {limit:?}"));
+                return Err(format!("it does not listen on {place} after {limit:?}"));
             }
             // Nothing tells of another process's listen(2); looking costs half a millisecond.
             std::thread::sleep(Duration::from_millis(5));
@@ -51,11 +55,12 @@ impl Tree {
     }
 
     /// Whether this very process holds the listening socket: another one may have been quicker to the port.
-    fn listens(&self, port: u16) -> bool {
+    fn listens(&self, place: SocketAddrV4) -> bool {
         let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
         let local = format!(
-            "{:08X}:{port:04X}",
-            u32::from_le_bytes(Ipv4Addr::LOCALHOST.octets())
+            "{:08X}:{:04X}",
+            u32::from_le_bytes(place.ip().octets()),
+            place.port(),
         );
         let sockets: Vec<String> = table
             .lines()
