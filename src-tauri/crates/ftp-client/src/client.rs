@@ -1,6 +1,6 @@
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
-use ftp_proto::{Argument, Command, RemotePath, Reply};
+use ftp_proto::{Command, RemotePath, Reply};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -169,11 +169,7 @@ impl Client {
     /// [`ErrorKind::Unsupported`] where the server has no SIZE, [`ErrorKind::NotFound`], [`ErrorKind::Protocol`].
     pub async fn size(&self, path: &RemotePath) -> Result<u64, Error> {
         let reply = self.command(Command::Size(path.clone())).await?;
-        // Some servers put words before the number.
-        let text = String::from_utf8_lossy(reply.first_line()).into_owned();
-        text.split_ascii_whitespace()
-            .next_back()
-            .and_then(|word| word.parse().ok())
+        crate::driver::size_of(&reply)
             .ok_or_else(|| Error::with_reply(ErrorKind::Protocol, "SIZE", reply))
     }
 
@@ -195,27 +191,12 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Unsupported`] where the server has neither; what it refuses.
     pub async fn mfmt(&self, path: &RemotePath, time: Timestamp) -> Result<(), Error> {
-        if self.facts().features.has("MFMT") {
-            return self
-                .command(Command::Mfmt(time, path.clone()))
-                .await
-                .map(drop);
-        }
-        if !self.facts().features.has("MDTM") {
-            return Err(Error::new(ErrorKind::Unsupported, "MFMT"));
-        }
-        // Whole seconds: the form has no fractions.
-        let stamp = ftp_proto::format_time(time);
-        let stamp = stamp.split('.').next().unwrap_or_default();
-        let argument = [stamp.as_bytes(), b" ", path.as_bytes()].concat();
-        let argument = RemotePath::try_from(argument).map_err(Error::argument)?;
-        match self.command(Command::Mdtm(argument)).await {
-            Ok(_) => Ok(()),
-            // A server without this form looks for a file of that name.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) => {
-                Err(Error::with_source(ErrorKind::Unsupported, "MFMT", error))
-            }
-            Err(error) => Err(error),
+        match crate::driver::set_time(&self.facts().features, time, path)? {
+            Some(command) => match self.command(command).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(crate::driver::without_the_form(error)),
+            },
+            None => Err(Error::new(ErrorKind::Unsupported, "MFMT")),
         }
     }
 
@@ -224,13 +205,8 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Unsupported`]; what the server refuses.
     pub async fn chmod(&self, path: &RemotePath, mode: u32) -> Result<(), Error> {
-        let argument = [
-            format!("CHMOD {:03o} ", mode & 0o7777).as_bytes(),
-            path.as_bytes(),
-        ]
-        .concat();
-        let argument = Argument::try_from(argument).map_err(Error::argument)?;
-        self.command(Command::Site(argument)).await.map(drop)
+        let command = crate::driver::set_mode(mode, path)?;
+        self.command(command).await.map(drop)
     }
 
     /// Does nothing, and so keeps the connection alive (NOOP).

@@ -34,8 +34,11 @@ impl TlsMode {
 /// Who opens data connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum DataMode {
-    /// We do: EPSV, else PASV.
+    /// We do, save that for many small files on a long way the server does, where that saves time and one transfer has
+    /// shown that it reaches us.
     #[default]
+    Auto,
+    /// We do: EPSV, else PASV.
     Passive,
     /// The server does: EPRT, else PORT.
     Active,
@@ -111,7 +114,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Anonymous, passive, TLS where there is some, system trust, port 21.
+    /// Anonymous, TLS where there is some, system trust, port 21.
     #[must_use]
     pub fn new(host: impl Into<String>) -> Self {
         Self {
@@ -121,7 +124,7 @@ impl Config {
             trust: Trust::default(),
             login: Login::anonymous(),
             timeouts: Timeouts::default(),
-            data: DataMode::Passive,
+            data: DataMode::Auto,
             trust_pasv_address: false,
             allow_plaintext: false,
             hosts: HostMemory::default(),

@@ -58,6 +58,8 @@ pub enum ErrorKind {
     Argument,
     /// The transfer ended before the end of the file.
     Truncated,
+    /// The file is longer than the caller wants to hold.
+    TooLong,
     /// Reading or writing on this side failed.
     Local,
     /// The server can't do this.
@@ -167,7 +169,7 @@ impl Error {
             | ErrorKind::Refused
             | ErrorKind::Certificate(_)
             | ErrorKind::Unsupported => Blame::PeerRefused,
-            ErrorKind::Truncated => Blame::Damaged,
+            ErrorKind::Truncated | ErrorKind::TooLong => Blame::Damaged,
             ErrorKind::PlaintextRefused | ErrorKind::Argument | ErrorKind::Cancelled => {
                 Blame::Caller
             }

@@ -18,6 +18,7 @@
 //! a future leaves a connection that is clean or closed, never one that is confused.
 #![warn(missing_docs)]
 
+mod batch;
 mod client;
 mod config;
 mod control;
@@ -25,15 +26,18 @@ mod data;
 mod driver;
 mod error;
 mod facts;
+mod hash;
 mod listing;
 mod memory;
 mod tree;
 
+pub use batch::{BatchOptions, FetchFile, Fetched, StoreFile, StoreThen, Stored};
 pub use client::Client;
 pub use config::{Config, DataMode, LogEvent, LogKind, Login, Observer, TlsMode};
 pub use data::{Download, Upload};
 pub use error::{Blame, Error, ErrorKind};
 pub use facts::{Security, SessionFacts};
+pub use hash::HashAlgorithm;
 pub use listing::Listing;
 pub use memory::HostMemory;
 

@@ -1,16 +1,33 @@
+//! What was learned of servers, and the file that keeps it.
+
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read as _, Write as _},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 
-/// What was learned of servers while this program runs. Clones share their memory.
+use serde::{Deserialize, Serialize};
+
+/// What is older than this is not believed any more: servers are updated, and computers carried elsewhere.
+const FRESH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// A file larger than this was not written here.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// The form of the file.
+const VERSION: u32 = 1;
+
+/// What was learned of servers: which commands they don't have, whether many commands at once confuse them. Nothing in it is secret, and
+/// all of it can be learned again. Clones share their memory.
 #[derive(Debug, Clone, Default)]
 pub struct HostMemory {
-    hosts: Arc<Mutex<HashMap<(String, u16), Learned>>>,
+    hosts: Arc<Mutex<BTreeMap<(String, u16), Learned>>>,
 }
 
 /// What is known of one host and port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Learned {
     /// Its TLS 1.3 tickets run dry: speak TLS 1.2.
     pub(crate) tls12: bool,
@@ -20,9 +37,127 @@ pub(crate) struct Learned {
     pub(crate) no_epsv: bool,
     /// `LIST -a` is taken for a file's name.
     pub(crate) no_list_all: bool,
+    /// How it takes many commands at once.
+    pub(crate) pipelining: Pipelining,
+    /// Whether it reaches us.
+    pub(crate) active: Active,
+    /// How many connections it takes from us, and when it said so (seconds since 1970).
+    connections: Option<(u8, u64)>,
+    /// A batch of transfers went well, in this program or an earlier one.
+    pub(crate) proven: bool,
+    /// When anything of this was learned, in seconds since 1970.
+    at: u64,
+}
+
+/// How a server takes many commands at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Pipelining {
+    /// Nobody has tried.
+    #[default]
+    Unknown,
+    /// It does one after the other, transfers too.
+    Batch,
+    /// They confuse it.
+    Sequential,
+}
+
+/// Whether a server's own connections reach us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Active {
+    /// Nobody has tried.
+    #[default]
+    Unknown,
+    /// They do.
+    Works,
+    /// They don't.
+    Fails,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    hosts: Vec<Kept>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    host: String,
+    port: u16,
+    #[serde(flatten)]
+    learned: Learned,
 }
 
 impl HostMemory {
+    /// What a file of [`save`](Self::save) holds. What is missing, damaged or older than 30 days is not in it; it
+    /// will be learned again.
+    #[must_use]
+    pub fn load(path: &Path) -> Self {
+        Self::load_at(path, seconds(SystemTime::now()))
+    }
+
+    fn load_at(path: &Path, now: u64) -> Self {
+        let memory = Self::default();
+        let Ok(document) = read(path) else {
+            return memory;
+        };
+        let mut hosts = memory.lock();
+        for kept in document.hosts {
+            let age = now.saturating_sub(kept.learned.at);
+            if document.version == VERSION && age < FRESH.as_secs() {
+                hosts.insert((kept.host.to_ascii_lowercase(), kept.port), kept.learned);
+            }
+        }
+        drop(hosts);
+        memory
+    }
+
+    /// Writes it into a file, whole or not at all: under another name beside it first.
+    ///
+    /// # Errors
+    /// Those of the file and its folder, which must exist.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let hosts = self
+            .lock()
+            .iter()
+            .map(|((host, port), learned)| Kept {
+                host: host.clone(),
+                port: *port,
+                learned: *learned,
+            })
+            .collect();
+        let document = Document {
+            version: VERSION,
+            hosts,
+        };
+        let text = serde_json::to_vec_pretty(&document)?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}", std::process::id()));
+        let beside = path.with_file_name(name);
+        let written = File::create(&beside)
+            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_data()))
+            .and_then(|()| std::fs::rename(&beside, path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&beside);
+        }
+        written
+    }
+
+    /// How many connections at once a server was found to take from us, and when that was.
+    #[must_use]
+    pub fn connections(&self, host: &str, port: u16) -> Option<(u8, SystemTime)> {
+        let (limit, at) = self.get(host, port).connections?;
+        Some((limit, SystemTime::UNIX_EPOCH + Duration::from_secs(at)))
+    }
+
+    /// Remembers how many connections a server takes from us; `None` where it turned out to take more.
+    pub fn learn_connections(&self, host: &str, port: u16, limit: Option<u8>, at: SystemTime) {
+        self.learn(host, port, |learned| {
+            learned.connections = limit.map(|limit| (limit, seconds(at)));
+        });
+    }
+
     pub(crate) fn get(&self, host: &str, port: u16) -> Learned {
         self.lock()
             .get(&(host.to_ascii_lowercase(), port))
@@ -31,14 +166,87 @@ impl HostMemory {
     }
 
     pub(crate) fn learn(&self, host: &str, port: u16, change: impl FnOnce(&mut Learned)) {
-        change(
-            self.lock()
-                .entry((host.to_ascii_lowercase(), port))
-                .or_default(),
-        );
+        let mut hosts = self.lock();
+        let learned = hosts.entry((host.to_ascii_lowercase(), port)).or_default();
+        let before = *learned;
+        change(learned);
+        if *learned != before {
+            learned.at = seconds(SystemTime::now());
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, u16), Learned>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(String, u16), Learned>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+fn read(path: &Path) -> io::Result<Document> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LARGEST).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn some() -> HostMemory {
+        let memory = HostMemory::default();
+        memory.learn("Example.com", 21, |learned| {
+            learned.no_epsv = true;
+            learned.pipelining = Pipelining::Sequential;
+        });
+        memory.learn_connections("example.com", 21, Some(3), SystemTime::UNIX_EPOCH);
+        memory.learn("other.example", 990, |learned| {
+            learned.active = Active::Works
+        });
+        memory
+    }
+
+    #[test]
+    fn what_is_saved_comes_back_in_any_case_of_letters() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hosts.json");
+        let memory = some();
+        memory.save(&file).unwrap();
+        // Over an older one, too.
+        memory.save(&file).unwrap();
+        let loaded = HostMemory::load(&file);
+        for (host, port) in [("EXAMPLE.com", 21), ("other.example", 990), ("none", 21)] {
+            assert_eq!(loaded.get(host, port), memory.get(host, port));
+        }
+        let limit = loaded.connections("example.COM", 21);
+        assert_eq!(limit, Some((3, SystemTime::UNIX_EPOCH)));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_is_believed_for_ever_or_from_a_damaged_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hosts.json");
+        some().save(&file).unwrap();
+        let later = seconds(SystemTime::now()) + FRESH.as_secs() + 1;
+        let empty = Learned::default();
+        assert_eq!(
+            HostMemory::load_at(&file, later).get("example.com", 21),
+            empty
+        );
+        let whole = std::fs::read(&file).unwrap();
+        for cut in 0..whole.len() {
+            std::fs::write(&file, &whole[..cut]).unwrap();
+            assert_eq!(HostMemory::load(&file).get("example.com", 21), empty);
+        }
+        let newer = String::from_utf8(whole).unwrap();
+        std::fs::write(&file, newer.replace("\"version\": 1", "\"version\": 2")).unwrap();
+        assert_eq!(HostMemory::load(&file).get("example.com", 21), empty);
+        std::fs::write(&file, newer.replace("sequential", "sideways")).unwrap();
+        assert_eq!(HostMemory::load(&file).get("example.com", 21), empty);
+        assert!(some().save(&folder.path().join("no/such")).is_err());
     }
 }

@@ -58,7 +58,7 @@ impl Driver {
         }
         self.set_type(b'I').await?;
         let way = match self.config.data {
-            DataMode::Passive => Way::Passive(self.passive().await?),
+            DataMode::Auto | DataMode::Passive => Way::Passive(self.passive().await?),
             DataMode::Active => Way::Active(self.active().await?),
         };
         if offset > 0 {

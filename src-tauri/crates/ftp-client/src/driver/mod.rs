@@ -4,6 +4,8 @@
 //! the first opens it, then the data connection is in its owner's hands, and this task watches
 //! the control connection until the owner says that it is done, or is gone.
 
+mod batch;
+mod burst;
 mod data;
 mod session;
 mod transfer;
@@ -17,6 +19,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
 
+pub(crate) use batch::{set_mode, set_time, size_of, without_the_form};
 pub(crate) use data::Opened;
 pub(crate) use transfer::Finished;
 use transfer::Running;
@@ -84,6 +87,8 @@ pub(crate) struct Driver {
     astray: Option<RemotePath>,
     /// MLSD was refused as unknown.
     no_mlsd: bool,
+    /// The algorithm that HASH uses now, where we have chosen it.
+    pub(crate) hash_now: Option<crate::HashAlgorithm>,
     /// REST was sent and not used up.
     rest_pending: bool,
     running: Option<Running>,
@@ -176,13 +181,19 @@ impl Driver {
 
     /// A command, and its reply whatever it is.
     pub(crate) async fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.prepare(command).await?;
+        self.control.exchange(command).await
+    }
+
+    /// Leaves the server in the state that a command counts on.
+    pub(crate) async fn prepare(&mut self, command: &Command) -> Result<(), Error> {
         if self.astray.is_some() && depends_on_cwd(command) {
             self.go_home().await?;
         }
         if self.rest_pending && !matches!(command, Command::Rest(_)) {
             self.clear_rest().await?;
         }
-        self.control.exchange(command).await
+        Ok(())
     }
 
     /// A folder is gone: Pure-FTPd ends the session at the next listing of one that still stands in it.

@@ -148,6 +148,7 @@ impl Driver {
             cwd: None,
             astray: None,
             no_mlsd: false,
+            hash_now: None,
             rest_pending: false,
             running: None,
         };
@@ -333,6 +334,7 @@ impl Driver {
     /// After a raw command anything may be different.
     pub(crate) fn forget_state(&mut self) {
         self.type_now = None;
+        self.hash_now = None;
     }
 
     /// Tells the handles what is known of the session.

@@ -162,7 +162,7 @@ impl Driver {
     }
 
     /// The owner is gone and the data connection with it. Most servers notice and say so; the others get ABOR.
-    async fn abandon(&mut self, doing: &str) {
+    pub(super) async fn abandon(&mut self, doing: &str) {
         self.control
             .log(LogKind::Info, format!("{doing} was given up"));
         let noticed = tokio::time::timeout(NOTICE, async {
