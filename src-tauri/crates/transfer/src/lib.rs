@@ -19,12 +19,20 @@
 //!   When the server has too many connections, the queue uses fewer.
 #![warn(missing_docs)]
 
+#[allow(dead_code)]
+mod conflict;
 mod core;
 mod disk;
 mod error;
 mod filter;
 mod ftp;
 mod job;
+#[allow(dead_code, unused_imports)]
+mod journal;
+#[allow(dead_code)]
+mod names;
+#[allow(dead_code)]
+mod machine;
 mod options;
 mod partial;
 mod plan;
@@ -40,7 +48,8 @@ mod view;
 mod work;
 
 pub use error::{Error, RemoteError, Retry};
-pub use filter::Filter;
+pub use filter::{CompiledFilter, Filter, FilterError};
+pub use journal::{Damage, Journal, JournalError, OpenError, Opened, Reader, Request};
 pub use options::{
     ConflictRule, HashCheck, KeepTime, Limits, Links, NameRules, Options, Priority, Sync,
     UploadName,
@@ -48,6 +57,6 @@ pub use options::{
 pub use queue::{Connector, Queue, QueueConfig};
 pub use types::{
     Checks, Conflict, Counts, Direction, Facts, HashAlgorithm, Hold, Interest, ItemKind,
-    NewTransfer, QueueUpdate, Receipt, RetryPolicy, SiteKey, State, Summary, Transfer, TransferId,
+    NewTransfer, Place, QueueUpdate, Receipt, RetryPolicy, SiteKey, State, Summary, Transfer, TransferId,
 };
 pub use updates::Updates;

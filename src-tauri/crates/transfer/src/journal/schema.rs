@@ -1,0 +1,106 @@
+//! The tables, and how they came to be what they are.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// In the header of each journal ("SLPW"), so that no other program's database is taken for one.
+pub(super) const APPLICATION_ID: i32 = 0x534c_5057;
+/// Versions above this were never given out: a file that claims one is damaged.
+const HIGHEST_VERSION: i64 = 9_999;
+/// The smallest unit of the file, in bytes.
+pub(super) const PAGE: usize = 4096;
+
+/// What leads from each version to the next; the first one makes version 1 out of nothing. A step that was given out is
+/// never changed, and the tables of the first one keep their order: the recovery relies on where they begin.
+pub(super) const STEPS: &[&str] = &["
+    CREATE TABLE sites (id INTEGER PRIMARY KEY, key TEXT NOT NULL);
+    CREATE TABLE options (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
+    CREATE TABLE items (
+        id INTEGER PRIMARY KEY,
+        parent INTEGER NOT NULL,
+        site INTEGER NOT NULL,
+        options INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        flags INTEGER NOT NULL,
+        priority INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        depth INTEGER NOT NULL,
+        size INTEGER,
+        modified INTEGER,
+        bytes INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        start_at INTEGER,
+        name BLOB NOT NULL,
+        local BLOB,
+        detail TEXT
+    );
+    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE receipts (number INTEGER PRIMARY KEY, item INTEGER NOT NULL, body TEXT NOT NULL);
+    CREATE TABLE inbox (number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body TEXT NOT NULL);
+"];
+
+/// All of the tables that hold something.
+pub(super) const TABLES: [&str; 6] = ["sites", "options", "items", "settings", "receipts", "inbox"];
+
+/// What a database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// Nothing yet.
+    Empty,
+    /// A journal of this version.
+    Journal(u32),
+    /// A journal whose first page makes no sense.
+    Damaged(&'static str),
+    /// Another program's.
+    Foreign,
+}
+
+/// Looks at the header and the names of the tables.
+pub(super) fn identify(connection: &Connection) -> rusqlite::Result<Identity> {
+    let number = |pragma: &str| {
+        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0))
+    };
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let mut statement =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' LIMIT 1000")?;
+    let tables: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let ours = TABLES
+        .iter()
+        .filter(|table| tables.iter().any(|name| name == *table))
+        .count();
+    Ok(if application == i64::from(APPLICATION_ID) {
+        match u32::try_from(version) {
+            Ok(version @ 1..) if i64::from(version) <= HIGHEST_VERSION => {
+                // Later versions may have other tables.
+                Identity::Journal(version)
+            }
+            _ => Identity::Damaged("its version makes no sense"),
+        }
+    } else if ours == TABLES.len() {
+        Identity::Damaged("its header makes no sense")
+    } else if tables.is_empty() && application == 0 {
+        Identity::Empty
+    } else {
+        Identity::Foreign
+    })
+}
+
+/// Brings the tables from one version to the newest, all of it or nothing.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    from: u32,
+    steps: &[&str],
+) -> rusqlite::Result<()> {
+    let todo = steps.iter().enumerate().skip(from as usize);
+    if todo.len() == 0 {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (_, step) in todo {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", steps.len() as i64)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()
+}
