@@ -41,6 +41,7 @@ mod queue;
 mod remote;
 #[cfg(test)]
 mod tests;
+mod timetable;
 mod types;
 mod updates;
 mod view;
@@ -55,6 +56,7 @@ pub use options::{
     UploadName,
 };
 pub use queue::{Connector, Queue, QueueConfig};
+pub use timetable::{RateError, Timetable, TimetableError, format_rate, parse_rate};
 pub use types::{
     Checks, Conflict, Counts, Direction, Facts, HashAlgorithm, Hold, Interest, ItemKind,
     NewTransfer, Place, QueueUpdate, Receipt, RetryPolicy, SiteKey, State, Summary, Transfer, TransferId,

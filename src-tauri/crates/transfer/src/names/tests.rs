@@ -1,0 +1,155 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use proptest::prelude::*;
+use std::path::{Component, Path};
+
+const LINUX: Escapes = Escapes {
+    not_text: false,
+    windows: false,
+};
+const ALL: Escapes = Escapes {
+    not_text: true,
+    windows: true,
+};
+
+fn check(escapes: Escapes, name: &[u8], expected: &str) {
+    let escaped = escapes.escape(name);
+    let text = String::from_utf8_lossy(&escaped).into_owned();
+    assert_eq!(text, expected, "{name:?}");
+    assert_eq!(escapes.unescape(&escaped), name, "{expected}");
+}
+
+#[test]
+fn linux() {
+    for (name, expected) in [
+        ("a.txt", "a.txt"),
+        ("CON", "CON"),
+        ("a: b?*. ", "a: b?*. "),
+        ("C:\\x", "C:%5Cx"),
+        ("\x1b[1m", "%1B[1m"),
+        ("50%20off 100%25", "50%20off 100%25"),
+        ("a%5Cb", "a%255Cb"),
+        ("a%255Cb", "a%25255Cb"),
+        ("%", "%"),
+        ("%25", "%25"),
+        ("%25\\", "%25%5C"),
+        ("a%5cb", "a%5cb"),
+        ("%0A", "%0A"),
+    ] {
+        check(LINUX, name.as_bytes(), expected);
+    }
+    assert_eq!(LINUX.escape(b"\xff"), b"\xff");
+}
+
+#[test]
+fn everywhere() {
+    for (name, expected) in [
+        ("a.txt", "a.txt"),
+        ("\u{e4}\u{20ac}", "\u{e4}\u{20ac}"),
+        ("C:\\x", "C%3A%5Cx"),
+        ("a<b>|\"*?", "a%3Cb%3E%7C%22%2A%3F"),
+        ("a. .", "a. %2E"),
+        ("a ", "a%20"),
+        ("a%20", "a%2520"),
+        ("a%20b", "a%20b"),
+        ("nul", "%6Eul"),
+        ("CON .x", "%43ON .x"),
+        ("Com1.tar.gz", "%43om1.tar.gz"),
+        ("LPT\u{b9}", "%4CPT\u{b9}"),
+        ("COM10", "COM10"),
+        ("CONSOLE", "CONSOLE"),
+        ("%43ON", "%2543ON"),
+        ("...", "..%2E"),
+    ] {
+        check(ALL, name.as_bytes(), expected);
+    }
+    check(ALL, b"a\xffb\xc3", "a%FFb%C3");
+}
+
+#[test]
+fn no_names() {
+    for bad in ["", ".", "..", "a/b", "/", "a\0", "a\r", "\n"] {
+        for rules in [NameRules::Native, NameRules::Portable] {
+            assert!(to_local(bad.as_bytes(), rules).is_err(), "{bad:?}");
+        }
+    }
+    // Escapes that we never make lead nowhere either.
+    for odd in [".%2E", "%2E", "a%2Fb", "a%0Ab", "a%00"] {
+        let back = to_remote(OsStr::new(odd), NameRules::Portable).unwrap();
+        assert_eq!(back.as_bytes(), odd.as_bytes());
+    }
+    assert!(to_remote(OsStr::new("a\nb"), NameRules::Native).is_err());
+}
+
+#[test]
+fn long_names() {
+    let long = |ending: &str| format!("{}{ending}", "\u{e4}".repeat(200));
+    let local = |name: &str| {
+        let made = to_local(name.as_bytes(), NameRules::Portable).unwrap();
+        made.into_string().unwrap()
+    };
+    let (one, two) = (local(&long("1.html")), local(&long("2.html")));
+    assert_ne!(one, two);
+    for made in [one, two] {
+        assert!(made.len() <= 255 && made.len() > 250, "{}", made.len());
+        assert!(made.ends_with(".html") && made.starts_with("\u{e4}\u{e4}"));
+        assert_eq!(local(&made), made);
+    }
+    // What only escaping makes too long, and no escape is cut in two.
+    for extra in 0..3 {
+        let made = local(&format!("{}{}", "x".repeat(extra), ":".repeat(100)));
+        assert!(made.len() <= 255);
+        let kept = made.split('~').next().unwrap();
+        assert!(kept.trim_start_matches('x').replace("%3A", "").is_empty());
+    }
+}
+
+#[test]
+fn same_files() {
+    let same = |a: &str, b: &str, rules| {
+        same_file_key(OsStr::new(a), rules) == same_file_key(OsStr::new(b), rules)
+    };
+    assert!(same("\u{c4}.TXT", "\u{e4}.txt", NameRules::Portable));
+    assert!(!same("a", "b", NameRules::Portable));
+    #[cfg(target_os = "linux")]
+    assert!(!same("A", "a", NameRules::Native));
+}
+
+/// Everything that the rules speak of, close together.
+const ODD: &str = "([%25CE0AFcon.:\\\\ ~\u{1}\u{e4}]|%25|%5C|%2E|%20|%43|CON|nul){1,8}";
+
+proptest! {
+    #[test]
+    fn there_and_back(name: Vec<u8>, odd in ODD, raw in proptest::collection::vec(prop_oneof![Just(b'%'), Just(b'2'), Just(b'5'), Just(b'C'), Just(0x80), Just(0xc3), Just(b'.')], 1..9)) {
+        for name in [name.as_slice(), odd.as_bytes(), raw.as_slice()] {
+            if Name::try_from(name).is_err() {
+                continue;
+            }
+            for rules in [NameRules::Native, NameRules::Portable] {
+                let local = to_local(name, rules).unwrap();
+                let mut parts = Path::new(&local).components();
+                prop_assert!(matches!(parts.next(), Some(Component::Normal(part)) if part == local.as_os_str()));
+                prop_assert!(parts.next().is_none());
+                prop_assert!(local.len() <= LONGEST);
+                let back = to_remote(&local, rules).unwrap();
+                prop_assert_eq!(back.as_bytes(), name);
+                prop_assert_eq!(to_local(back.as_bytes(), rules).unwrap(), local);
+            }
+        }
+    }
+
+    #[test]
+    fn portable_names_are_names_everywhere(name: Vec<u8>, odd in ODD, long in "[\u{e4}%:.a]{200,300}") {
+        for name in [name.as_slice(), odd.as_bytes(), long.as_bytes()] {
+            let Ok(local) = to_local(name, NameRules::Portable) else {
+                prop_assert!(Name::try_from(name).is_err());
+                continue;
+            };
+            let text = local.to_str().unwrap();
+            prop_assert!(text.len() <= LONGEST);
+            prop_assert!(!text.contains(|c: char| c.is_ascii_control() || "/\\:*?\"<>|".contains(c)));
+            prop_assert!(!text.ends_with(['.', ' ']));
+            prop_assert!(!is_device(text.as_bytes()));
+        }
+    }
+}
