@@ -1,6 +1,6 @@
 use std::{
     io,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::BytesMut;
@@ -21,6 +21,8 @@ pub(crate) struct Control {
     output: BytesMut,
     pub(crate) timeouts: Timeouts,
     observer: Option<Observer>,
+    /// The shortest time from a command to its reply.
+    round_trip: Option<Duration>,
     /// Why nothing more can be done with it.
     dead: Option<Error>,
 }
@@ -34,6 +36,7 @@ impl Control {
             output: BytesMut::new(),
             timeouts,
             observer,
+            round_trip: None,
             dead: None,
         }
     }
@@ -87,9 +90,20 @@ impl Control {
 
     /// Sends a command.
     pub(crate) async fn send(&mut self, command: &Command) -> Result<(), Error> {
-        self.log(LogKind::Sent, command.redacted());
+        self.send_all(std::slice::from_ref(command)).await
+    }
+
+    /// Sends commands in one write.
+    pub(crate) async fn send_all(&mut self, commands: &[Command]) -> Result<(), Error> {
+        if self.observer.is_some() {
+            for command in commands {
+                self.log(LogKind::Sent, command.redacted());
+            }
+        }
         self.output.clear();
-        command.encode(&mut self.output);
+        for command in commands {
+            command.encode(&mut self.output);
+        }
         let limit = self.timeouts.reply;
         let Some(stream) = &mut self.stream else {
             return Err(self.gone());
@@ -108,7 +122,20 @@ impl Control {
         };
         // The bytes of a password don't stay in memory longer than they must.
         self.output.iter_mut().for_each(|byte| *byte = 0);
-        outcome.map_err(|error| self.kill(Error::net(command.redacted(), error)))
+        outcome.map_err(|error| {
+            let doing = commands.first().map_or_else(String::new, Command::redacted);
+            self.kill(Error::net(doing, error))
+        })
+    }
+
+    /// True where something has come that nobody has read yet.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.input.is_empty() || self.decoder.is_inside()
+    }
+
+    /// The shortest time from a command to its reply so far.
+    pub(crate) const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// The next reply, 1xx included, within the reply limit.
@@ -139,7 +166,9 @@ impl Control {
         loop {
             match self.decoder.decode(&mut self.input) {
                 Ok(Some(reply)) => {
-                    self.log(LogKind::Received, reply.to_string());
+                    if self.observer.is_some() {
+                        self.log(LogKind::Received, reply.to_string());
+                    }
                     // 421 may come at any moment and says that the connection ends (RFC 959 section 5.4).
                     if reply.code.value() == 421 {
                         return Err(self.kill(Error::refused(doing, reply)));
@@ -168,8 +197,12 @@ impl Control {
 
     /// A command and its final reply; preliminary ones are passed over.
     pub(crate) async fn exchange(&mut self, command: &Command) -> Result<Reply, Error> {
+        let begin = Instant::now();
         self.send(command).await?;
-        self.final_reply(&command.redacted()).await
+        let reply = self.final_reply(&command.redacted()).await?;
+        let time = begin.elapsed();
+        self.round_trip = Some(self.round_trip.map_or(time, |least| least.min(time)));
+        Ok(reply)
     }
 
     /// The next reply that isn't a preliminary one.

@@ -173,7 +173,8 @@ impl Transfer {
         };
         match outcome {
             Ok(copied) => {
-                self.received = copied.bytes;
+                // Beyond what was read by hand before.
+                self.received += copied.bytes;
                 self.clean = copied.clean || self.source.is_none();
                 self.conclude().await?;
                 Ok(copied)
@@ -285,7 +286,7 @@ impl Download {
     }
 
     /// What to say after reading it failed with `error`: the server's own reason, where it gives one.
-    pub(crate) async fn failed(mut self, error: io::Error) -> Error {
+    pub async fn failed(mut self, error: io::Error) -> Error {
         self.0.stream.close();
         let error = match error.downcast::<NetError>() {
             Ok(net) => net,

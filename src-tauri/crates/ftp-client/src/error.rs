@@ -145,6 +145,12 @@ impl Error {
         Self::with_reply(refusal(&doing, &reply), doing, reply)
     }
 
+    /// An error in the caller's own words, for one who opens connections on behalf of others and can't even begin: there is no
+    /// password, or no such site. Its kind is [`ErrorKind::Argument`], so that nobody tries again.
+    pub fn of_caller(why: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Argument, why)
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> &ErrorKind {

@@ -106,7 +106,72 @@ impl Client {
     }
 }
 
+impl Client {
+    /// The hashes of many files, all by the same algorithm: as [`Client::hash`], but in one round trip where the server is
+    /// known to put up with it. `None` in the place of a file whose hash the server does not tell.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn hash_many(
+        &self,
+        paths: &[RemotePath],
+        algorithms: &[HashAlgorithm],
+    ) -> Result<Option<(HashAlgorithm, Vec<Option<String>>)>, Error> {
+        let mut hashes = Vec::with_capacity(paths.len());
+        // One by one until one is told: that settles algorithm and verb.
+        let mut rest = paths.iter();
+        let mut chosen = None;
+        for path in rest.by_ref() {
+            match self.hash(path, algorithms).await {
+                Ok(Some((algorithm, hash))) => {
+                    hashes.push(Some(hash));
+                    chosen = Some(algorithm);
+                    break;
+                }
+                Ok(None) => return Ok(None),
+                Err(error) if error.reply().is_some() && !error.is_fatal() => hashes.push(None),
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(algorithm) = chosen else {
+            return Ok(None);
+        };
+        let verb = self
+            .run(move |driver| Box::pin(async move { Ok(driver.hash_verb(algorithm)) }))
+            .await?;
+        let Some(verb) = verb else {
+            return Ok(None);
+        };
+        let commands = rest
+            .map(|path| Command::Other {
+                verb: verb.to_owned(),
+                argument: Some(path.into()),
+            })
+            .collect();
+        for reply in self.burst(commands).await? {
+            let hash = match reply.code.is_completion() {
+                true => found(algorithm, &reply),
+                false => None,
+            };
+            hashes.push(hash);
+        }
+        Ok(Some((algorithm, hashes)))
+    }
+}
+
 impl Driver {
+    /// The verb that tells this hash, once it was told by [`Client::hash`].
+    fn hash_verb(&self, algorithm: HashAlgorithm) -> Option<&'static str> {
+        if self.offers_hash(algorithm) {
+            return Some("HASH");
+        }
+        algorithm
+            .verbs()
+            .iter()
+            .copied()
+            .find(|verb| self.features.has(verb))
+    }
+
     async fn hash(
         &mut self,
         algorithm: HashAlgorithm,

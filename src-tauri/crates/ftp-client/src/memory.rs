@@ -5,7 +5,10 @@ use std::{
     fs::File,
     io::{self, Read as _, Write as _},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -23,6 +26,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, Default)]
 pub struct HostMemory {
     hosts: Arc<Mutex<BTreeMap<(String, u16), Learned>>>,
+    /// Something was learned since it was loaded or saved.
+    changed: Arc<AtomicBool>,
 }
 
 /// What is known of one host and port.
@@ -141,7 +146,16 @@ impl HostMemory {
         if written.is_err() {
             let _ = std::fs::remove_file(&beside);
         }
+        if written.is_ok() {
+            self.changed.store(false, Ordering::Relaxed);
+        }
         written
+    }
+
+    /// Whether anything was learned since it was loaded or saved: else there is no need to save it.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.changed.load(Ordering::Relaxed)
     }
 
     /// How many connections at once a server was found to take from us, and when that was.
@@ -172,6 +186,7 @@ impl HostMemory {
         change(learned);
         if *learned != before {
             learned.at = seconds(SystemTime::now());
+            self.changed.store(true, Ordering::Relaxed);
         }
     }
 
@@ -217,7 +232,9 @@ mod tests {
         memory.save(&file).unwrap();
         // Over an older one, too.
         memory.save(&file).unwrap();
+        assert!(!memory.is_changed());
         let loaded = HostMemory::load(&file);
+        assert!(!loaded.is_changed());
         for (host, port) in [("EXAMPLE.com", 21), ("other.example", 990), ("none", 21)] {
             assert_eq!(loaded.get(host, port), memory.get(host, port));
         }

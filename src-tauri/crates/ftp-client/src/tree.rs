@@ -76,6 +76,30 @@ impl Client {
         .await
     }
 
+    /// Where the server says it is (PWD) after going to `path`: of a link to a folder most servers name the folder.
+    /// `None` where that can't be entered or the reply holds no path. The working directory stays.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn real_path(&self, path: &RemotePath) -> Result<Option<RemotePath>, Error> {
+        let path = path.clone();
+        self.run(move |driver| {
+            Box::pin(async move {
+                match driver.visit(path).await {
+                    Ok(()) => {}
+                    Err(error) if error.reply().is_some() && !error.is_fatal() => return Ok(None),
+                    Err(error) => return Err(error),
+                }
+                // Not by `ask`, which would go home first.
+                let reply = driver.control.exchange(&Command::Pwd).await?;
+                Ok(ftp_proto::parse_257(reply.first_line())
+                    .ok()
+                    .filter(|_| reply.code.is_completion()))
+            })
+        })
+        .await
+    }
+
     /// Removes a directory and everything in it. Links are removed, never followed.
     ///
     /// # Errors

@@ -13,5 +13,5 @@ pub mod tls;
 
 pub use error::{NetError, Waited};
 pub use stream::{Stream, TlsFacts, shutdown_orderly};
-pub use tcp::{Timeouts, connect, connect_addr, listen};
+pub use tcp::{Timeouts, connect, connect_addr, dial, listen};
 pub use throttle::{LOOK_AGAIN, Pace, Throttle, Throttles};

@@ -89,6 +89,17 @@ pub async fn connect_addr(address: SocketAddr, limit: Duration) -> Result<TcpStr
     Ok(tcp)
 }
 
+/// Connects to one address, without a limit of its own and without changing how small writes leave: for the many data connections of
+/// small files, where both would be felt.
+///
+/// # Errors
+/// [`NetError::Connect`].
+pub async fn dial(address: SocketAddr) -> Result<TcpStream, NetError> {
+    TcpStream::connect(address)
+        .await
+        .map_err(|source| NetError::Connect { address, source })
+}
+
 /// Listens on a port of `ip` that the system chooses.
 ///
 /// # Errors

@@ -1,16 +1,41 @@
 //! Many commands whose replies don't depend on each other.
 
+use bytes::BytesMut;
 use ftp_proto::{Command, Reply};
 
-use super::Driver;
-use crate::{Error, LogKind};
+use super::{Driver, depends_on_cwd, kind::Kind};
+use crate::{
+    Error, LogKind,
+    memory::{Learned, Pipelining},
+};
+
+/// The most bytes of commands without transfers that are on their way at once.
+const BYTES: usize = 4096;
+/// For fewer commands than this it isn't worth finding out what a server puts up with.
+const WORTH_ASKING: usize = 4;
 
 impl Driver {
     /// One final reply for each command.
     pub(crate) async fn burst(&mut self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        let together = match self.pipelining() {
+            Pipelining::Batch => true,
+            Pipelining::Unknown if commands.len() >= WORTH_ASKING => self.probe().await?,
+            _ => false,
+        };
         let mut replies = Vec::with_capacity(commands.len());
-        for command in &commands {
-            replies.push(self.ask(command).await?);
+        let mut left = &commands[..];
+        while !left.is_empty() {
+            let count = if together { count(left) } else { 1 };
+            // The one that needs the way home the most.
+            let first = left[..count].iter().find(|command| depends_on_cwd(command));
+            self.prepare(first.unwrap_or(&left[0])).await?;
+            let (now, later) = left.split_at(count);
+            self.control.send_all(now).await?;
+            for command in now {
+                let doing = command.redacted();
+                replies.push(self.control.final_reply(&doing).await?);
+            }
+            left = later;
         }
         for (command, reply) in commands.iter().zip(&replies) {
             if let (Command::Rmd(gone), true) = (command, reply.code.is_completion())
@@ -24,5 +49,106 @@ impl Driver {
             }
         }
         Ok(replies)
+    }
+
+    /// How this server takes many commands: what was learned, else what its kind does.
+    pub(super) fn pipelining(&self) -> Pipelining {
+        match self.learned().pipelining {
+            Pipelining::Unknown => self.kind.pipelining(),
+            learned => learned,
+        }
+    }
+
+    /// Sends three commands that do nothing, and looks whether their answers come in order. That says nothing of
+    /// transfers yet, but much of servers that can't.
+    pub(super) async fn probe(&mut self) -> Result<bool, Error> {
+        self.control
+            .send_all(&[Command::Noop, Command::Noop, Command::Noop])
+            .await?;
+        let mut fine = true;
+        for _ in 0..3 {
+            let reply = self.control.final_reply("NOOP").await?;
+            fine &= reply.code.is_completion();
+        }
+        fine &= !self.control.has_unread();
+        self.learn(|learned| {
+            learned.pipelining = if fine {
+                Pipelining::Batch
+            } else {
+                Pipelining::Sequential
+            };
+        });
+        Ok(fine)
+    }
+
+    /// From now on, one command after the other: this server was confused.
+    pub(super) fn demote(&self, why: &str) {
+        self.control.log(
+            LogKind::Info,
+            format!("from now on one command at a time: {why}"),
+        );
+        self.learn(|learned| {
+            learned.pipelining = Pipelining::Sequential;
+            learned.proven = false;
+        });
+    }
+}
+
+/// True where several commands can be sent before the login is over.
+pub(super) const fn queues(kind: Kind, learned: &Learned) -> bool {
+    match learned.pipelining {
+        Pipelining::Unknown => matches!(kind.pipelining(), Pipelining::Batch),
+        Pipelining::Batch => true,
+        Pipelining::Sequential => false,
+    }
+}
+
+/// How many of the commands go in one write: at least one, and RNTO is not parted from its RNFR.
+fn count(commands: &[Command]) -> usize {
+    let mut bytes = BytesMut::new();
+    let mut count = 0;
+    for (index, command) in commands.iter().enumerate() {
+        command.encode(&mut bytes);
+        if bytes.len() > BYTES {
+            break;
+        }
+        count = index + 1;
+    }
+    let parted = |at: usize| {
+        matches!(commands.get(at), Some(Command::Rnto(_)))
+            && matches!(commands.get(at - 1), Some(Command::Rnfr(_)))
+    };
+    match count {
+        0 | 1 if parted(1) => 2,
+        0 => 1,
+        count if parted(count) => count - 1,
+        count => count,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use ftp_proto::RemotePath;
+
+    use super::*;
+
+    fn path(length: usize) -> RemotePath {
+        RemotePath::try_from("x".repeat(length).as_str()).unwrap()
+    }
+
+    #[test]
+    fn a_write_is_bounded_and_parts_no_rename() {
+        let many = vec![Command::Dele(path(93)); 100];
+        assert_eq!(count(&many), BYTES / 100);
+        assert_eq!(count(&many[..3]), 3);
+        assert_eq!(count(&[Command::Dele(path(5000))]), 1);
+        let pair = |length| [Command::Rnfr(path(length)), Command::Rnto(path(length))];
+        assert_eq!(count(&pair(5000)), 2);
+        assert_eq!(count(&pair(2500)), 2);
+        let three = [pair(900), pair(900), pair(900)].concat();
+        assert_eq!(count(&three), 4);
+        let five = [&[Command::Noop][..], &pair(900), &pair(900), &pair(900)].concat();
+        assert_eq!(count(&five), 3);
     }
 }

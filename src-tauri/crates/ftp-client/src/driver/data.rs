@@ -36,7 +36,7 @@ impl Driver {
     }
 
     /// True where TLS 1.3 has given tickets, and all are used up: the next handshake could not resume.
-    fn out_of_tickets(&self) -> bool {
+    pub(super) fn out_of_tickets(&self) -> bool {
         self.could_downgrade() && self.tls.as_ref().is_some_and(|tls| tls.tickets_seen() > 0)
     }
 
@@ -91,6 +91,7 @@ impl Driver {
             Ok(stream) => stream,
             Err(error) => return Err(self.explain(error, &doing).await),
         };
+        self.dialled = true;
         let (finished, running) = super::transfer::pair(doing);
         self.running = Some(running);
         Ok(Opened {
@@ -233,7 +234,10 @@ impl Driver {
 }
 
 /// The first connection that comes from the server itself; others are turned away.
-async fn accept_from(listener: &TcpListener, peer: IpAddr) -> Result<TcpStream, NetError> {
+pub(super) async fn accept_from(
+    listener: &TcpListener,
+    peer: IpAddr,
+) -> Result<TcpStream, NetError> {
     loop {
         let (tcp, from) = listener.accept().await?;
         if from.ip() == peer {

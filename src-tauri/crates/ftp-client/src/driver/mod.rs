@@ -7,6 +7,7 @@
 mod batch;
 mod burst;
 mod data;
+mod kind;
 mod session;
 mod transfer;
 
@@ -92,6 +93,11 @@ pub(crate) struct Driver {
     /// REST was sent and not used up.
     rest_pending: bool,
     running: Option<Running>,
+    kind: kind::Kind,
+    /// A data connection came about in this session.
+    dialled: bool,
+    /// How many batches went wrong in this session.
+    disruptions: u8,
 }
 
 impl Driver {

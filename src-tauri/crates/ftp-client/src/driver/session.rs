@@ -4,9 +4,9 @@ use ftp_net::{
     Stream,
     tls::{ClientTls, TlsSession, Versions},
 };
-use ftp_proto::{Argument, Command, Features, Reply, escape};
+use ftp_proto::{Argument, Command, Features, RemotePath, Reply, escape};
 
-use super::{Driver, Shared};
+use super::{Driver, Shared, burst, kind::Kind};
 use crate::{
     Config, Error, ErrorKind, LogKind, Login, Security, SessionFacts, TlsMode,
     control::{self, Control},
@@ -67,7 +67,7 @@ impl Driver {
         outcome.map_err(|error| self.control.kill(error))
     }
 
-    async fn connect_again(&mut self) -> Result<(), Error> {
+    pub(super) async fn connect_again(&mut self) -> Result<(), Error> {
         let mut fresh = Box::pin(Self::connect(
             Config::clone(&self.config),
             self.shared.clone(),
@@ -151,6 +151,9 @@ impl Driver {
             hash_now: None,
             rest_pending: false,
             running: None,
+            kind: Kind::of(&greeting),
+            dialled: false,
+            disruptions: 0,
         };
         driver.log_in(&config.login).await?;
         driver.settle(greeting).await?;
@@ -223,6 +226,61 @@ impl Driver {
 
     /// What follows the login: protection of data, features, UTF-8, the folder, the type.
     async fn settle(&mut self, greeting: Reply) -> Result<(), Error> {
+        if burst::queues(self.kind, &self.learned()) {
+            self.settle_at_once().await?;
+        } else {
+            self.settle_by_steps().await?;
+        }
+        let greeting = greeting
+            .lines
+            .iter()
+            .map(|line| escape(line, 1000))
+            .collect();
+        self.shared.set_facts(SessionFacts {
+            greeting,
+            features: self.features.clone(),
+            home: self.cwd.clone(),
+            security: Security::Plain,
+        });
+        Ok(())
+    }
+
+    /// With a server that is known to take it: everything in one round trip.
+    async fn settle_at_once(&mut self) -> Result<(), Error> {
+        let argument = |text: &str| Argument::try_from(text).map_err(Error::argument);
+        let mut commands = Vec::new();
+        if self.tls.is_some() {
+            commands.push(Command::Pbsz(argument("0")?));
+            commands.push(Command::Prot(argument("P")?));
+        }
+        commands.extend([Command::Feat, Command::Pwd, Command::Type(argument("I")?)]);
+        // The others always speak UTF-8, or whatever the files are named in.
+        if matches!(self.kind, Kind::ProFtpd | Kind::PureFtpd) {
+            commands.push(Command::Opts(argument("UTF8 ON")?));
+        }
+        self.control.send_all(&commands).await?;
+        let mut pwd = None;
+        for command in &commands {
+            let reply = self.control.final_reply(&command.redacted()).await?;
+            match command {
+                Command::Prot(_) => self.protected(reply)?,
+                Command::Feat if reply.code.is_completion() => {
+                    self.features = Features::parse(&reply);
+                }
+                Command::Pwd => pwd = Some(reply),
+                Command::Type(_) if reply.code.is_completion() => self.type_now = Some(b'I'),
+                _ => {}
+            }
+        }
+        if let Some(reply) = pwd {
+            let path = Self::path_of(reply);
+            self.found_home(path)?;
+        }
+        self.want_facts().await?;
+        self.set_type(b'I').await
+    }
+
+    async fn settle_by_steps(&mut self) -> Result<(), Error> {
         if self.tls.is_some() {
             self.protect().await?;
         }
@@ -239,34 +297,40 @@ impl Driver {
             self.opts("UTF8 ON").await?;
         }
         self.want_facts().await?;
-        match self.pwd().await {
+        let path = self.pwd().await;
+        self.found_home(path)?;
+        self.set_type(b'I').await
+    }
+
+    fn path_of(reply: Reply) -> Result<RemotePath, Error> {
+        if !reply.code.is_completion() {
+            return Err(Error::refused("PWD", reply));
+        }
+        ftp_proto::parse_257(reply.first_line())
+            .map_err(|error| Error::with_source(ErrorKind::Protocol, "PWD", error))
+    }
+
+    fn found_home(&mut self, path: Result<RemotePath, Error>) -> Result<(), Error> {
+        match path {
             Ok(path) => self.cwd = Some(path),
             Err(error) if self.control.dead().is_some() => return Err(error),
             // Without it the folder is unknown until the first change of it.
             Err(error) => self.control.log(LogKind::Warning, error.to_string()),
         }
-        self.set_type(b'I').await?;
-        let greeting = greeting
-            .lines
-            .iter()
-            .map(|line| escape(line, 1000))
-            .collect();
-        self.shared.set_facts(SessionFacts {
-            greeting,
-            features: self.features.clone(),
-            home: self.cwd.clone(),
-            security: Security::Plain,
-        });
         Ok(())
     }
 
-    /// PBSZ and PROT, in this order (RFC 4217 sections 8 and 9). A server on an implicit port protects
-    /// data whatever it answers.
+    /// PBSZ and PROT, in this order (RFC 4217 sections 8 and 9).
     async fn protect(&mut self) -> Result<(), Error> {
         let zero = Argument::try_from("0").map_err(Error::argument)?;
         let private = Argument::try_from("P").map_err(Error::argument)?;
         self.control.exchange(&Command::Pbsz(zero)).await?;
         let reply = self.control.exchange(&Command::Prot(private)).await?;
+        self.protected(reply)
+    }
+
+    /// The answer to PROT. A server on an implicit port protects data whatever it answers.
+    fn protected(&mut self, reply: Reply) -> Result<(), Error> {
         self.data_encrypted = reply.code.is_completion() || self.config.tls == TlsMode::Implicit;
         if self.data_encrypted {
             return Ok(());

@@ -35,13 +35,9 @@ impl Driver {
             return Ok(Fetched { data, modified });
         };
         let activity = Activity::new(options);
-        let expected = Expected {
-            size: file.size,
-            most: file.most,
-        };
-        let receiving = data::receive(stream, expected, &activity, pace);
+        let receiving = data::receive(stream, Expected::of(file), &activity, pace);
         let mut watch = Watch::new(&self.config.timeouts);
-        let conducted = watch.conduct(&mut self.control, &activity, receiving, true);
+        let conducted = watch.conduct(&mut self.control, &activity, receiving, false);
         let conducted = conducted.await?;
         let received = self.settled(conducted, &command).await?;
         if !received.clean && file.size != Some(received.data.len() as u64) {
@@ -86,7 +82,7 @@ impl Driver {
         let activity = Activity::new(options);
         let sending = data::send(stream, &file.data, &activity, pace);
         let mut watch = Watch::new(&self.config.timeouts);
-        let conducted = watch.conduct(&mut self.control, &activity, sending, true);
+        let conducted = watch.conduct(&mut self.control, &activity, sending, false);
         let conducted = conducted.await?;
         self.settled(conducted, &command).await?;
         let size = if file.then.want_size {
@@ -108,7 +104,9 @@ impl Driver {
         match conducted {
             Conducted::Done(done) => Ok(done),
             // Can't be: the transfer had begun.
-            Conducted::NoData(reply) => Err(Error::with_reply(ErrorKind::Protocol, doing(), reply)),
+            Conducted::NoData(reply) | Conducted::Odd(reply) => {
+                Err(Error::with_reply(ErrorKind::Protocol, doing(), reply))
+            }
             Conducted::Refused(reply) => Err(Error::refused(doing(), reply)),
             Conducted::Broken(failure, reply) => Err(failure.explain_with(doing(), reply)),
             Conducted::GivenUp(failure) => {

@@ -18,6 +18,8 @@ pub(super) enum Conducted<T> {
     Done(T),
     /// The server says no.
     Refused(Reply),
+    /// The server says something that can't be of this transfer.
+    Odd(Reply),
     /// The server says that it is done, and never said that it would begin.
     NoData(Reply),
     /// The data did not move, and the server has said its word on it.
@@ -29,7 +31,7 @@ pub(super) enum Conducted<T> {
 /// One clock for many transfers, set only now and then: what moves is looked at when it fires.
 pub(super) struct Watch {
     sleep: Pin<Box<Sleep>>,
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     /// When something happened for the last time, as far as it is known.
     last: Instant,
     seen: u64,
@@ -63,7 +65,26 @@ impl Watch {
         }
     }
 
-    /// Moves the data and reads the replies of one transfer, until both are done. `begun`: the 1xx was there already.
+    /// The next reply, 1xx included; `None` where it doesn't come in time.
+    ///
+    /// # Errors
+    /// Those that end the connection.
+    pub(super) async fn reply(
+        &mut self,
+        control: &mut Control,
+        activity: &Activity,
+    ) -> Result<Option<Reply>, Error> {
+        self.last = Instant::now();
+        let limit = self.timeouts.reply;
+        tokio::select! {
+            biased;
+            reply = control.next_reply(DOING) => reply.map(Some),
+            () = self.expired(limit, activity) => Ok(None),
+        }
+    }
+
+    /// Moves the data and reads the replies of one transfer, until both are done. `strict`: among others, so that the reply to the
+    /// next command must not be taken for the end of this one.
     ///
     /// # Errors
     /// Those that end the connection.
@@ -72,69 +93,69 @@ impl Watch {
         control: &mut Control,
         activity: &Activity,
         data: impl Future<Output = Result<T, Failure>>,
-        mut begun: bool,
+        strict: bool,
     ) -> Result<Conducted<T>, Error> {
         tokio::pin!(data);
         let mut moved: Option<Result<T, Failure>> = None;
         let mut last_word: Option<Reply> = None;
         self.last = Instant::now();
         loop {
-            let limit = match (&moved, &last_word) {
-                (None, None) if begun => self.timeouts.idle,
-                (None, Some(_)) => self.timeouts.idle,
-                _ => self.timeouts.reply,
+            let (limit, what) = match &moved {
+                Some(_) => (self.timeouts.reply, Waited::Reply),
+                None if activity.is_dialling() => (self.timeouts.connect, Waited::Connect),
+                None if activity.has_begun() => (self.timeouts.idle, Waited::Data),
+                None => (self.timeouts.reply, Waited::Reply),
             };
             tokio::select! {
                 biased;
                 reply = control.next_reply(DOING), if last_word.is_none() => {
                     let reply = reply?;
+                    let expected = match reply.code.value() {
+                        226 | 250 | 400.. => true,
+                        100..200 => !activity.has_begun(),
+                        _ => false,
+                    };
+                    if strict && !expected {
+                        return Ok(Conducted::Odd(reply));
+                    }
                     if reply.code.is_preliminary() {
-                        begun = true;
+                        activity.begins();
                     } else if !reply.code.is_completion() {
                         return Ok(match moved {
                             Some(Err(failure)) => Conducted::Broken(failure, reply),
                             _ => Conducted::Refused(reply),
                         });
-                    } else if !begun {
+                    } else if !activity.has_begun() {
                         return Ok(Conducted::NoData(reply));
                     } else {
                         last_word = Some(reply);
                     }
                 }
                 outcome = &mut data, if moved.is_none() => match outcome {
-                    Err(failure) if !failure.is_break() => {
-                        return Ok(match last_word {
-                            Some(reply) => Conducted::Broken(failure, reply),
-                            None => Conducted::GivenUp(failure),
-                        });
+                    // The server says what it thinks of a broken connection.
+                    Err(failure) if !failure.is_break() && last_word.is_none() => {
+                        return Ok(Conducted::GivenUp(failure));
                     }
                     outcome => moved = Some(outcome),
                 },
                 () = self.expired(limit, activity) => {
-                    if moved.is_none() && begun {
-                        let failure = Failure::Net(NetError::Timeout { what: Waited::Data, limit });
-                        return Ok(match last_word {
-                            Some(reply) => Conducted::Broken(failure, reply),
-                            None => Conducted::GivenUp(failure),
-                        });
+                    let error = NetError::Timeout { what, limit };
+                    if moved.is_some() {
+                        return Err(control.kill(Error::net(DOING, error)));
                     }
-                    return Err(control.kill(Error::net(DOING, NetError::Timeout {
-                        what: Waited::Reply,
-                        limit,
-                    })));
+                    let failure = Failure::Net(error);
+                    return Ok(match last_word {
+                        Some(reply) => Conducted::Broken(failure, reply),
+                        None => Conducted::GivenUp(failure),
+                    });
                 }
             }
             self.last = Instant::now();
-            if moved.is_some() && last_word.is_some() {
-                break;
+            match (moved, last_word) {
+                (Some(Ok(done)), Some(_)) => return Ok(Conducted::Done(done)),
+                (Some(Err(failure)), Some(reply)) => return Ok(Conducted::Broken(failure, reply)),
+                (still, word) => (moved, last_word) = (still, word),
             }
         }
-        Ok(match (moved, last_word) {
-            (Some(Ok(done)), _) => Conducted::Done(done),
-            (Some(Err(failure)), Some(reply)) => Conducted::Broken(failure, reply),
-            // The loop ends with both there.
-            (Some(Err(failure)), None) => Conducted::GivenUp(failure),
-            (None, _) => Conducted::GivenUp(Failure::Net(NetError::Cancelled)),
-        })
     }
 }

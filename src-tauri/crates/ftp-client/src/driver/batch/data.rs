@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Instant,
 };
 
@@ -13,7 +13,10 @@ use ftp_net::{
     shutdown_orderly,
 };
 use ftp_proto::Reply;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
+};
 
 use crate::{BatchOptions, Error, ErrorKind};
 
@@ -22,9 +25,13 @@ const BELIEVED: u64 = 1024 * 1024;
 /// The memory that is taken for a file of unknown size.
 const UNKNOWN: u64 = 4096;
 
-/// Says that data moves, to whoever watches the clock.
+/// How far the data of one transfer is, for whoever watches the clock and hears the replies.
 pub(super) struct Activity {
     moves: AtomicU64,
+    /// No data connection yet.
+    dialling: AtomicBool,
+    begun: AtomicBool,
+    begin: Notify,
     progress: Progress,
 }
 
@@ -32,8 +39,17 @@ impl Activity {
     pub(super) fn new(options: &BatchOptions) -> Self {
         Self {
             moves: AtomicU64::new(0),
+            dialling: AtomicBool::new(false),
+            begun: AtomicBool::new(true),
+            begin: Notify::new(),
             progress: options.progress.clone(),
         }
+    }
+
+    /// The next transfer, of which nothing has happened yet.
+    pub(super) fn next(&self) {
+        self.begun.store(false, Ordering::Relaxed);
+        self.dialling.store(true, Ordering::Relaxed);
     }
 
     /// A number that changes whenever something moves.
@@ -44,6 +60,34 @@ impl Activity {
     /// Something else than data went on.
     pub(super) fn stir(&self) {
         self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// There is a data connection.
+    pub(super) fn dialled(&self) {
+        self.dialling.store(false, Ordering::Relaxed);
+        self.stir();
+    }
+
+    pub(super) fn is_dialling(&self) -> bool {
+        self.dialling.load(Ordering::Relaxed)
+    }
+
+    /// The server has said that it begins.
+    pub(super) fn begins(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+        self.begin.notify_waiters();
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the server has said that it begins.
+    pub(super) async fn begun(&self) {
+        let notified = self.begin.notified();
+        if !self.has_begun() {
+            notified.await;
+        }
     }
 
     fn moved(&self, bytes: usize) {
@@ -58,6 +102,8 @@ pub(super) enum Failure {
     Net(NetError),
     /// There is more than the caller wants to hold.
     TooLong(u64),
+    /// There is no session left that a data connection could resume.
+    NoTicket,
 }
 
 impl Failure {
@@ -73,6 +119,7 @@ impl Failure {
                 Error::with_source(ErrorKind::Truncated, doing, error)
             }
             Self::Net(error) => Error::net(doing, error),
+            Self::NoTicket => Error::new(ErrorKind::Tls, doing),
             Self::TooLong(most) => Error::with_source(
                 ErrorKind::TooLong,
                 doing,
@@ -85,7 +132,9 @@ impl Failure {
     pub(super) fn explain_with(self, doing: String, reply: Reply) -> Error {
         match self {
             // A person's decision, whatever the server thinks of our hanging up.
-            Self::Net(NetError::Certificate(_)) | Self::TooLong(_) => self.explain(doing),
+            Self::Net(NetError::Certificate(_)) | Self::TooLong(_) | Self::NoTicket => {
+                self.explain(doing)
+            }
             _ if !reply.code.is_completion() => Error::refused(doing, reply),
             Self::Net(error) => Error::with_source(ErrorKind::Truncated, doing, error),
         }

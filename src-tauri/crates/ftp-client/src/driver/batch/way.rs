@@ -1,0 +1,192 @@
+//! The data connections of a batch.
+
+use std::{
+    future::pending,
+    net::{IpAddr, SocketAddr},
+};
+
+use ftp_net::{
+    NetError, Stream, Waited,
+    tls::{TlsSession, Versions},
+};
+use ftp_proto::{Command, Reply};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
+
+use super::data::{Activity, Failure};
+use crate::{
+    Error,
+    driver::{Driver, data::accept_from},
+};
+
+/// Who opens the data connections of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// We, where EPSV says.
+    Epsv,
+    /// We, where PASV says.
+    Pasv,
+    /// The server.
+    Active,
+}
+
+/// One data connection that was agreed on.
+pub(super) enum Agreed {
+    Dial {
+        address: SocketAddr,
+        half: bool,
+    },
+    Accept {
+        listener: TcpListener,
+        peer: IpAddr,
+    },
+    /// The server wants none of it. What follows will be refused too.
+    Nothing,
+}
+
+impl Way {
+    /// The command that agrees on a data connection; for the active way, the socket that it leads to.
+    pub(super) async fn ask(self, local: IpAddr) -> Result<(Command, Option<TcpListener>), Error> {
+        let doing = "active mode";
+        Ok(match self {
+            Self::Epsv => (Command::Epsv(None), None),
+            Self::Pasv => (Command::Pasv, None),
+            Self::Active => {
+                let listener = ftp_net::listen(local)
+                    .await
+                    .map_err(|error| Error::net(doing, error))?;
+                let address = listener
+                    .local_addr()
+                    .map_err(|error| Error::net(doing, NetError::Io(error)))?;
+                let command = match address {
+                    SocketAddr::V4(address) => Command::Port(address),
+                    SocketAddr::V6(_) => Command::Eprt(address),
+                };
+                (command, Some(listener))
+            }
+        })
+    }
+}
+
+impl Driver {
+    /// What a reply to [`Way::ask`]'s command says; `None` where it can't be the reply to that.
+    pub(super) fn agreed(
+        &self,
+        way: Way,
+        reply: &Reply,
+        listener: Option<TcpListener>,
+        peer: IpAddr,
+        half: bool,
+    ) -> Option<Agreed> {
+        if reply.code.is_permanent() || reply.code.is_transient() {
+            return Some(Agreed::Nothing);
+        }
+        match (way, reply.code.value(), listener) {
+            (Way::Epsv, 229, _) => {
+                let port = ftp_proto::parse_epsv(reply.first_line()).ok()?;
+                let address = SocketAddr::new(peer, port);
+                Some(Agreed::Dial { address, half })
+            }
+            (Way::Pasv, 227, _) => {
+                let named = ftp_proto::parse_pasv(reply.first_line()).ok()?;
+                let trusted = self.config.trust_pasv_address && !named.ip().is_unspecified();
+                let ip = if trusted {
+                    IpAddr::V4(*named.ip())
+                } else {
+                    peer
+                };
+                let address = SocketAddr::new(ip, named.port());
+                Some(Agreed::Dial { address, half })
+            }
+            // 229 or 227 here would be the answer to something else.
+            (Way::Active, 200 | 250, Some(listener)) => Some(Agreed::Accept { listener, peer }),
+            _ => None,
+        }
+    }
+
+    /// The session that data connections resume, where they are encrypted.
+    pub(super) fn data_tls(&self) -> Option<TlsSession> {
+        self.tls.clone().filter(|_| self.data_encrypted)
+    }
+
+    /// True where a data connection can do without resuming anything.
+    pub(super) fn needs_no_ticket(&self) -> bool {
+        self.learned().tls13_only || self.tls.as_ref().is_some_and(|tls| tls.tickets_seen() == 0)
+    }
+}
+
+/// How TLS is laid over data connections.
+pub(super) struct Secure {
+    pub(super) session: TlsSession,
+    /// True where nothing has to be resumed.
+    pub(super) free: bool,
+}
+
+impl Secure {
+    /// The handshake may begin before the server has said that it will use the connection: a refusal costs a ticket, and
+    /// there is one to spare.
+    fn may_waste(&self) -> bool {
+        self.free || self.session.versions() == Versions::Tls12 || self.session.tickets() > 1
+    }
+
+    fn has_ticket(&self) -> bool {
+        self.free || self.session.can_resume()
+    }
+}
+
+/// Makes the data connection.
+pub(super) async fn open(
+    agreed: Agreed,
+    secure: Option<&Secure>,
+    activity: &Activity,
+    handshake: std::time::Duration,
+) -> Result<Stream, Failure> {
+    let mut tcp = match agreed {
+        Agreed::Dial { address, half } => {
+            let mut tcp = ftp_net::dial(address).await?;
+            if half && secure.is_none() {
+                // Nothing will be sent on it. A server that waits for our end before it says 226 has it now.
+                tcp.shutdown().await?;
+            }
+            tcp
+        }
+        Agreed::Accept { listener, peer } => accept_from(&listener, peer).await?,
+        Agreed::Nothing => return pending().await,
+    };
+    activity.dialled();
+    let Some(secure) = secure else {
+        return Ok(Stream::Plain(tcp));
+    };
+    tcp = quick(tcp)?;
+    if !secure.may_waste() {
+        activity.begun().await;
+    }
+    if !secure.has_ticket() {
+        return Err(Failure::NoTicket);
+    }
+    let stream = secure.session.connect(tcp, handshake).await;
+    activity.stir();
+    Ok(stream?)
+}
+
+/// Without Nagle's delay, which would hold the records of a handshake back.
+fn quick(tcp: TcpStream) -> Result<TcpStream, NetError> {
+    tcp.set_nodelay(true)?;
+    Ok(tcp)
+}
+
+/// True where a failure is that of the way to the data connection, not of what went over it.
+pub(super) const fn is_of_the_way(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Net(
+            NetError::Connect { .. }
+                | NetError::Timeout {
+                    what: Waited::Connect | Waited::Accept,
+                    ..
+                }
+        )
+    )
+}
