@@ -1,11 +1,16 @@
 //! The command line's words.
 
+mod how;
+mod values;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ftp_client::{Fingerprint, TlsMode};
+
+pub(crate) use how::{Conflicts, How, Rule};
 
 const AFTER: &str = "\
 Addresses:
@@ -67,7 +72,7 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     pub(crate) passive: bool,
     /// Wait no longer than this for a connection, a reply, or the next byte
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
     pub(crate) timeout: Duration,
     /// Send a password even if the connection is not encrypted
     #[arg(long, global = true)]
@@ -105,9 +110,9 @@ pub(crate) enum Command {
     /// List a folder, or one file
     Ls(Ls),
     /// Download files and folders
-    Get(Get),
+    Get(Box<Get>),
     /// Upload files and folders
-    Put(Put),
+    Put(Box<Put>),
     /// Make folders
     Mkdir(Mkdir),
     /// Remove files and folders
@@ -139,6 +144,11 @@ pub(crate) struct Get {
     /// Write into this folder; it is made if it is missing [default: .]
     #[arg(short, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
+    /// Folders with everything in them
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) conflicts: Conflicts,
     #[command(flatten)]
     pub(crate) how: How,
 }
@@ -150,18 +160,13 @@ pub(crate) struct Put {
     pub(crate) files: Vec<PathBuf>,
     /// Where to: a folder if it ends in /, else the new name of the single file or folder. Missing folders are made
     pub(crate) url: String,
-    #[command(flatten)]
-    pub(crate) how: How,
-}
-
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct How {
     /// Folders with everything in them
     #[arg(short, long)]
     pub(crate) recursive: bool,
-    /// How many connections at most
-    #[arg(short, value_name = "CONNECTIONS", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(crate) jobs: u8,
+    #[command(flatten)]
+    pub(crate) conflicts: Conflicts,
+    #[command(flatten)]
+    pub(crate) how: How,
 }
 
 #[derive(Debug, Args)]
@@ -234,15 +239,6 @@ pub(crate) struct Serve {
     pub(crate) require_tls: bool,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if (0.001..=86_400.0).contains(&seconds) => {
-            Ok(Duration::from_secs_f64(seconds))
-        }
-        _ => Err("it takes a number of seconds from 0.001 to 86400".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -250,13 +246,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         super::Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn times() {
-        assert!(super::seconds("0.5").is_ok());
-        for bad in ["0", "-1", "nan", "inf", "1e9", ""] {
-            assert!(super::seconds(bad).is_err(), "{bad}");
-        }
     }
 }

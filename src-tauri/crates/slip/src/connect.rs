@@ -7,15 +7,19 @@ use ftp_client::{
     Client, Config, DataMode, Error, Fingerprint, HostMemory, LogKind, Login, Observer, Roots,
     Timeouts, TlsMode, Trust,
 };
-use transfer::SiteKey;
+use transfer::{ConflictRule, SiteKey};
 use vault::{Folders, Site, Sites, Trusted, login_account};
 
 use crate::arguments::Moved;
-use crate::cli::Options;
+use crate::cli::{Conflicts, Options, Rule};
+use crate::data;
 use crate::exit::Failure;
 use crate::output::{self, Output};
 use crate::password;
 use crate::url::{Place, Scheme, Server, Url};
+
+/// What was learned of servers.
+const MEMORY: &str = "servers.json";
 
 /// Makes sessions as the options say.
 pub(crate) struct Connections {
@@ -55,8 +59,36 @@ impl Connections {
             moved,
             output,
             roots,
-            hosts: HostMemory::default(),
+            hosts: data::file(MEMORY)
+                .map_or_else(HostMemory::default, |file| HostMemory::load(&file)),
         })
+    }
+
+    /// Keeps what was learned of servers for the next time.
+    pub(crate) fn keep_memory(&self) {
+        if !self.hosts.is_changed() {
+            return;
+        }
+        let Some(file) = data::file(MEMORY) else {
+            return;
+        };
+        let kept = data::make_folder_of(&file).and_then(|()| self.hosts.save(&file));
+        if let Err(error) = kept {
+            // It will be learned again.
+            if self.output.verbose {
+                self.output.message(format!("{}: {error}", file.display()));
+            }
+        }
+    }
+
+    /// The rule for targets that exist, which must be one that can be followed here.
+    pub(crate) fn rule(&self, conflicts: Conflicts) -> Result<ConflictRule, Failure> {
+        if conflicts.conflict == Rule::Ask && !can_ask(self.output) {
+            return Err(Failure::usage(
+                "--conflict ask: there is nobody to ask, for this is no terminal (or --json or --quiet is given)",
+            ));
+        }
+        Ok(conflicts.conflict.into())
     }
 
     /// Reads an address of the command line.
@@ -263,6 +295,15 @@ impl Session {
     pub(crate) async fn close(self) {
         let _ = self.client.quit().await;
     }
+}
+
+/// Whether there is a person to be asked.
+pub(crate) fn can_ask(output: Output) -> bool {
+    use std::io::IsTerminal as _;
+    !output.json
+        && !output.quiet
+        && std::io::stdin().is_terminal()
+        && std::io::stderr().is_terminal()
 }
 
 /// The saved site of this name, or with this id.

@@ -5,10 +5,14 @@ mod batch;
 mod cli;
 mod commands;
 mod connect;
+mod data;
 mod exit;
 mod output;
 mod password;
+mod plan;
 mod progress;
+mod report;
+mod servers;
 mod signals;
 mod url;
 

@@ -1,21 +1,21 @@
-use std::collections::HashMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ftp_client::Progress as Moved;
-use ftp_client::ftp_proto::{Name, RemotePath};
-use transfer::{Direction, ItemKind};
 
-use crate::batch::{Batch, Report};
+use crate::batch;
 use crate::cli;
-use crate::connect::{Connections, Session};
+use crate::connect::Connections;
 use crate::exit::{Failure, Status};
+use crate::plan::{LocalTarget, Planner};
 use crate::progress::Progress;
-use crate::url::{Place, Server, Url};
+use crate::report::Report;
+use crate::url::Url;
 
 /// Downloads by the queue; a single file also to standard output.
-pub(crate) async fn run(get: cli::Get, connections: &Connections) -> Result<Status, Failure> {
+pub(crate) async fn run(get: cli::Get, connections: &Arc<Connections>) -> Result<Status, Failure> {
     let urls = get
         .urls
         .iter()
@@ -33,130 +33,21 @@ pub(crate) async fn run(get: cli::Get, connections: &Connections) -> Result<Stat
         if output.as_os_str().is_empty() {
             return Err(Failure::usage("-o needs the name of a file"));
         }
-        if !get.how.recursive && output.is_dir() {
+        if !get.recursive && output.is_dir() {
             return Err(Failure::usage(format!(
                 "-o {}: this is a folder; -d downloads into it",
                 output.display()
             )));
         }
     }
-    let mut batch = Batch::new(connections, get.how.recursive);
-    let mut sessions = Opened::default();
-    for url in &urls {
-        let folder = get.directory.as_deref().unwrap_or(Path::new("."));
-        let shown = get.output.clone().unwrap_or_else(|| folder.to_owned());
-        let planned = match sessions.of(connections, &urls, url).await {
-            Ok(session) => plan(&get, url, session, folder)
-                .await
-                .map(|plan| (session, plan)),
-            Err(failure) => Err(failure),
-        };
-        match planned {
-            Ok((
-                session,
-                Plan {
-                    kind,
-                    local,
-                    remote,
-                },
-            )) => {
-                batch.add(session, url, Direction::Download, kind, local, remote)?;
-            }
-            Err(failure) => batch.fail(url.to_string(), shown.display().to_string(), &failure)?,
-        }
-    }
-    // From here on the sessions are the queue's.
-    drop(sessions);
-    batch.run(get.how.jobs).await
-}
-
-struct Plan {
-    kind: ItemKind,
-    local: PathBuf,
-    remote: RemotePath,
-}
-
-/// One session for each server of a command, or why there is none: nobody is asked for a password twice.
-#[derive(Default)]
-struct Opened(HashMap<String, Result<Session, Failure>>);
-
-impl Opened {
-    async fn of(
-        &mut self,
-        connections: &Connections,
-        all: &[Url],
-        url: &Url,
-    ) -> Result<&Session, Failure> {
-        let key = url.root();
-        if !self.0.contains_key(&key) {
-            let has_password = |url: &&Url| {
-                matches!(
-                    &url.place,
-                    Place::Server(Server {
-                        password: Some(_),
-                        ..
-                    })
-                ) && url.root() == key
-            };
-            let best = all.iter().find(has_password).unwrap_or(url);
-            self.0.insert(key.clone(), connections.open(best).await);
-        }
-        match &self.0[&key] {
-            Ok(session) => Ok(session),
-            Err(failure) => Err(failure.clone()),
-        }
-    }
-}
-
-/// What is to be downloaded, and to where.
-async fn plan(
-    get: &cli::Get,
-    url: &Url,
-    session: &Session,
-    folder: &Path,
-) -> Result<Plan, Failure> {
-    let path = session.path(url);
-    let kind = match &path {
-        _ if !get.how.recursive && url.is_folder() => {
-            return Err(Failure::usage(
-                "this is a folder: -r downloads it with everything in it",
-            ));
-        }
-        _ if !get.how.recursive => ItemKind::File,
-        Some(path) if !url.is_folder() => {
-            let is_folder = session.client.is_dir(path).await;
-            match is_folder.map_err(|error| Failure::remote(url.to_string(), error))? {
-                true => ItemKind::Folder,
-                false => ItemKind::File,
-            }
-        }
-        _ => ItemKind::Folder,
+    let target = match get.output {
+        Some(name) => LocalTarget::Named(name),
+        None => LocalTarget::Folder(get.directory.unwrap_or_else(|| PathBuf::from("."))),
     };
-    let local = match (&get.output, url.file_name()) {
-        (Some(output), _) => output.clone(),
-        // All of the login's folder: into the target itself.
-        (None, None) => folder.to_owned(),
-        (None, Some(name)) => {
-            let name = Name::try_from(name).and_then(|name| name.to_local());
-            folder.join(
-                name.map_err(|error| Failure::usage(format!("{error}; -o gives it another one")))?,
-            )
-        }
-    };
-    let remote = match path {
-        Some(path) => path,
-        None => here()?,
-    };
-    Ok(Plan {
-        kind,
-        local,
-        remote,
-    })
-}
-
-/// The folder of a login that the server has no name for.
-fn here() -> Result<RemotePath, Failure> {
-    RemotePath::try_from(".").map_err(|error| Failure::Other(error.to_string()))
+    let options = get.how.options(connections.rule(get.conflicts)?)?;
+    let mut planner = Planner::new(connections, options, get.recursive);
+    planner.downloads(&urls, &target).await?;
+    batch::run(planner.finish(), connections, &get.how).await
 }
 
 async fn to_stdout(url: &Url, connections: &Connections) -> Result<Status, Failure> {
@@ -194,14 +85,13 @@ async fn to_stdout(url: &Url, connections: &Connections) -> Result<Status, Failu
     session.close().await;
     let (source, target) = (url.to_string(), "-".to_owned());
     let report = match outcome {
-        Ok((bytes, verified)) => Report {
+        Ok((bytes, verified)) => Report::done(
             source,
             target,
             bytes,
-            seconds: start.elapsed().as_secs_f64(),
+            start.elapsed().as_secs_f64(),
             verified,
-            error: None,
-        },
+        ),
         Err(failure) if output.json && !matches!(failure, Failure::BrokenPipe) => {
             Report::failed(source, target, &failure.reason()).print(output, true)?;
             return Ok(failure.status());

@@ -10,6 +10,8 @@ mod rm;
 mod serve;
 mod sites;
 
+use std::sync::Arc;
+
 use ftp_client::ftp_proto::{RemotePath, Reply};
 use serde::Serialize;
 
@@ -25,18 +27,20 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
     let connections = match &cli.command {
         Command::Serve(serve) => return serve::run(serve, &moved, output).await,
         Command::Sites => return sites::run(output),
-        _ => Connections::new(cli.options, moved, output)?,
+        _ => Arc::new(Connections::new(cli.options, moved, output)?),
     };
-    match cli.command {
+    let outcome = match cli.command {
         Command::Ls(ls) => ls::run(&ls, &connections).await,
-        Command::Get(get) => get::run(get, &connections).await,
-        Command::Put(put) => put::run(put, &connections).await,
+        Command::Get(get) => get::run(*get, &connections).await,
+        Command::Put(put) => put::run(*put, &connections).await,
         Command::Mkdir(mkdir) => mkdir::run(&mkdir, &connections).await,
         Command::Rm(rm) => rm::run(&rm, &connections).await,
         Command::Mv(mv) => mv::run(&mv, &connections).await,
         Command::Raw(raw) => raw::run(&raw, &connections).await,
         Command::Serve(_) | Command::Sites => Ok(Status::Done),
-    }
+    };
+    connections.keep_memory();
+    outcome
 }
 
 /// `--json` of the commands that change something in place.

@@ -1,6 +1,15 @@
 use crate::harness::{Site, keys, tree};
 
-const KEYS: [&str; 6] = ["bytes", "error", "seconds", "source", "target", "verified"];
+const KEYS: [&str; 8] = [
+    "bytes",
+    "error",
+    "resumed_from",
+    "seconds",
+    "source",
+    "state",
+    "target",
+    "verified",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_as_they_are() {

@@ -82,6 +82,8 @@ impl Bench {
             .current_dir(self.work())
             .env("HOME", self.dir.path())
             .env("SLIPWAY_CONFIG_DIR", self.dir.path().join("config"))
+            .env("SLIPWAY_DATA_DIR", self.dir.path().join("data"))
+            .env_remove("SLIPWAY_JOURNAL")
             .env("XDG_RUNTIME_DIR", self.dir.path().join("runtime"))
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .env_remove("SLIP_PASSWORD")
