@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build, run and (with the argument `test`) test Slipway on Debian or Ubuntu. Quick when
-# nothing is: packages are looked up, tools are looked for, and npm runs only when the lock file has changed.
+# Installs what is missing to build and run Slipway on Debian or Ubuntu, with the argument `test` also to test it; with
+# `bench` what is missing to measure `slip`, and nothing for the window. Quick when nothing is: packages are looked up, tools are looked for, and npm runs only when the lock file has changed.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 . "$(dirname "$0")/common.sh"
@@ -17,8 +17,16 @@ for_tests=(
     # peers of the engine's tests
     lftp openssl iproute2 perl-base
 )
+for_bench=(
+    build-essential pkg-config ca-certificates git iproute2 procps python3 openssl perl-base
+    # what slip is measured against
+    curl lftp rclone ncftp
+)
 purpose=${1:-run}
-[ "$purpose" = test ] && packages+=("${for_tests[@]}")
+case $purpose in
+test) packages+=("${for_tests[@]}") ;;
+bench) packages=("${for_bench[@]}") ;;
+esac
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -92,7 +100,9 @@ install_ui() {
 }
 
 install_packages
-install_node
 install_tools
-install_ui
+if [ "$purpose" != bench ]; then
+    install_node
+    install_ui
+fi
 say "everything that is needed is here"

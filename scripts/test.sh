@@ -64,8 +64,8 @@ doctests() {
 
 shell_syntax() {
     local file
-    for file in scripts/*.sh .ci/run; do bash -n "$file" || return 1; done
-    python3 - scripts/*.py tests/window/*.py <<'PYTHON'
+    for file in scripts/*.sh tests/wan/*.sh .ci/run; do bash -n "$file" || return 1; done
+    python3 - scripts/*.py scripts/bench/*.py tests/window/*.py <<'PYTHON'
 import ast, sys
 for path in sys.argv[1:]:
     ast.parse(open(path).read(), path)
