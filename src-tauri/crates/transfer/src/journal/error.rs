@@ -169,7 +169,7 @@ fn no_room(error: &io::Error) -> bool {
 
 /// Whether there is no room next to the journal, found out by trying.
 fn is_full(path: &Path) -> bool {
-    const PROBE: [u8; 64 * 1024] = [1; 64 * 1024];
+    static PROBE: [u8; 64 * 1024] = [1; 64 * 1024];
     let probe = super::files::beside(path, ".room");
     let outcome = super::files::create_private(&probe)
         .and_then(|mut file| io::Write::write_all(&mut file, &PROBE));

@@ -18,6 +18,8 @@ enum Fate {
 pub(super) fn drop_strays(rows: &mut Vec<Row>, sites: &HashSet<u32>) -> u64 {
     let mut fates = vec![Fate::Unknown; rows.len()];
     let mut trail = Vec::new();
+    // Mostly the site is the one of the row before.
+    let mut known = None;
     for start in 0..rows.len() {
         let mut at = start;
         let fate = loop {
@@ -28,8 +30,12 @@ pub(super) fn drop_strays(rows: &mut Vec<Row>, sites: &HashSet<u32>) -> u64 {
             }
             fates[at] = Fate::Pending;
             trail.push(at);
-            if !sites.contains(&rows[at].site) {
-                break Fate::Goes;
+            let site = Some(rows[at].site);
+            if site != known {
+                if !sites.contains(&rows[at].site) {
+                    break Fate::Goes;
+                }
+                known = site;
             }
             if rows[at].parent == 0 {
                 break Fate::Stays;

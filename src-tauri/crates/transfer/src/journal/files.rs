@@ -1,5 +1,6 @@
 //! The files of a journal, and the lock that makes it one program's.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -175,15 +176,26 @@ pub(super) fn sync_folder(path: &Path) {
 pub(super) struct Lock {
     file: File,
     text: String,
-    damaged: bool,
+    damaged: Cell<bool>,
+}
+
+/// How it ended with the program that had the journal before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastEnd {
+    /// It has closed the journal.
+    Clean,
+    /// It was killed, or the computer was.
+    Killed,
+    /// It has found damage.
+    Damaged,
 }
 
 /// The line in the lock's text after which the next one to open the journal looks at all of it.
 const DAMAGED: &str = "damaged";
 
 impl Lock {
-    /// Takes the lock. The second value is whether the last program to have it found the journal damaged.
-    pub(super) fn take(path: &Path, program: &str) -> Result<(Self, bool), OpenError> {
+    /// Takes the lock.
+    pub(super) fn take(path: &Path, program: &str) -> Result<(Self, LastEnd), OpenError> {
         let name = beside(path, ".lock");
         let file = create_private(&name).map_err(|error| OpenError::io("create", &name, error))?;
         let mut turn = 0;
@@ -209,7 +221,11 @@ impl Lock {
                 }
             }
         }
-        let damaged = read_text(&file).is_ok_and(|text| text.lines().nth(2) == Some(DAMAGED));
+        let end = match read_text(&file) {
+            Ok(text) if text.is_empty() => LastEnd::Clean,
+            Ok(text) if text.lines().nth(2) == Some(DAMAGED) => LastEnd::Damaged,
+            _ => LastEnd::Killed,
+        };
         let program: String = program
             .chars()
             .map(|c| if c.is_control() { ' ' } else { c })
@@ -218,29 +234,28 @@ impl Lock {
         let lock = Self {
             file,
             text: format!("{program}\n{}\n", std::process::id()),
-            damaged: false,
+            damaged: Cell::new(false),
         };
         // Who it is, is for people: a full disk doesn't keep the journal from being used for that.
         if let Err(error) = lock.write_text(&lock.text) {
             tracing::debug!(%error, "the lock does not say whose it is");
         }
-        Ok((lock, damaged))
+        Ok((lock, end))
     }
 
     /// Sees to it that the next one to open the journal looks at all of it.
-    pub(super) fn mark_damaged(&mut self) {
-        if self.damaged {
+    pub(super) fn mark_damaged(&self) {
+        if self.damaged.replace(true) {
             return;
         }
-        self.damaged = true;
         if let Err(error) = self.write_text(&format!("{}{DAMAGED}\n", self.text)) {
             tracing::warn!(%error, "the journal is damaged, which could not be noted down");
         }
     }
 
     /// The damage was seen to.
-    pub(super) fn mark_sound(&mut self) {
-        self.damaged = false;
+    pub(super) fn mark_sound(&self) {
+        self.damaged.set(false);
         if let Err(error) = self.write_text(&self.text) {
             tracing::debug!(%error, "the lock does not say whose it is");
         }
@@ -256,7 +271,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if !self.damaged
+        if !self.damaged.get()
             && let Err(error) = self.file.set_len(0)
         {
             tracing::debug!(%error, "the lock still says whose it was");

@@ -23,7 +23,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::{JournalError, OpenError};
-use files::Lock;
+use files::{LastEnd, Lock};
 pub use record::{Damage, Request};
 pub(crate) use record::{Loaded, Op, Row, Taken};
 use schema::Identity;
@@ -40,6 +40,9 @@ const INBOX_LIMIT: u32 = 10_000;
 const BUSY: Duration = Duration::from_secs(10);
 /// The log is cut to this many bytes when its content was put into the database.
 const LOG_LIMIT: i64 = 16 * 1024 * 1024;
+
+/// Up to this size (bytes), all pages are looked at after a program was killed: that takes half a second.
+const CHECK_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// The journal of one queue, open and locked. Its methods block.
 #[derive(Debug)]
@@ -78,9 +81,15 @@ impl Journal {
 
     fn open_with(path: &Path, program: &str, steps: &[&str]) -> Result<Opened, OpenError> {
         let path = files::resolve(path, true)?;
-        let (mut lock, suspect) = Lock::take(&path, program)?;
+        let (lock, end) = Lock::take(&path, program)?;
         let mut recovered = finish_recovery(&path)?;
         files::create_private(&path).map_err(|error| OpenError::io("create", &path, error))?;
+        let suspect = match end {
+            LastEnd::Clean => false,
+            // What was written is safe from that; a computer that crashed may have written it badly.
+            LastEnd::Killed => path.metadata().is_ok_and(|main| main.len() <= CHECK_LIMIT),
+            LastEnd::Damaged => true,
+        };
         let (connection, loaded) = match prepare(&path, steps, suspect) {
             Err(Trouble::Damaged(why)) => {
                 tracing::warn!(path = %path.display(), %why, "the journal is damaged");
@@ -188,8 +197,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub fn receipts(&self, limit: u32, offset: u64) -> Result<Vec<Receipt>, JournalError> {
-        store::receipts(&self.connection, limit, offset)
-            .map_err(|error| JournalError::of(&error, &self.path))
+        store::receipts(&self.connection, limit, offset).map_err(|error| self.failed(&error))
     }
 
     /// How many receipts there are.
@@ -197,7 +205,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub fn receipt_count(&self) -> Result<u64, JournalError> {
-        store::receipt_count(&self.connection).map_err(|error| JournalError::of(&error, &self.path))
+        store::receipt_count(&self.connection).map_err(|error| self.failed(&error))
     }
 
     /// Where it is.
@@ -205,7 +213,7 @@ impl Journal {
         &self.path
     }
 
-    fn failed(&mut self, error: &rusqlite::Error) -> JournalError {
+    fn failed(&self, error: &rusqlite::Error) -> JournalError {
         let error = JournalError::of(error, &self.path);
         if matches!(error, JournalError::Damaged { .. }) {
             self.lock.mark_damaged();
@@ -325,6 +333,10 @@ fn visit(path: &Path, flags: OpenFlags) -> Result<(Connection, PathBuf), OpenErr
 /// Opens the database, brings it up to date, and reads it. All of its pages are looked at if it is suspect.
 fn prepare(path: &Path, steps: &[&str], suspect: bool) -> Result<(Connection, Loaded), Trouble> {
     let fail = |error: rusqlite::Error| Trouble::of(&error, path);
+    let sound = schema::is_header_sound(path);
+    if !sound.map_err(|error| Trouble::Other(OpenError::io("read", path, error)))? {
+        return Err(Trouble::Damaged("its header makes no sense".to_owned()));
+    }
     let mut connection = connect(path).map_err(fail)?;
     let supported = steps.len() as u32;
     let version = match schema::identify(&connection).map_err(fail)? {
@@ -369,7 +381,13 @@ fn prepare(path: &Path, steps: &[&str], suspect: bool) -> Result<(Connection, Lo
             return Err(Trouble::Damaged(verdict));
         }
     }
-    schema::migrate(&mut connection, version, steps).map_err(fail)?;
+    // A step that doesn't work is a fault of ours, and no reason to put the journal away.
+    schema::migrate(&mut connection, version, steps).map_err(|error| {
+        match JournalError::of(&error, path) {
+            JournalError::Damaged { why } => Trouble::Damaged(why),
+            other => Trouble::Other(OpenError::database(path, other)),
+        }
+    })?;
     let loaded = store::load(&connection).map_err(fail)?;
     store::receipts(&connection, 1, 0).map_err(fail)?;
     store::take_requests(&connection, i64::MAX - 1).map_err(fail)?;
@@ -383,8 +401,34 @@ fn recover(
     why: String,
     steps: &[&str],
 ) -> Result<(Damage, Connection, Loaded), OpenError> {
-    let fresh = files::beside(path, ".recovering");
+    let made = rescue(path, steps);
+    if made.is_err() {
+        // Where there is no room, it must not take up more. What fails here has failed before.
+        for suffix in [".recovering", ".salvage"] {
+            let _ = files::remove_database(&files::beside(path, suffix));
+        }
+    }
+    let lost = made?;
     let complete = files::beside(path, ".recovered");
+    files::rename(&files::beside(path, ".recovering"), &complete)?;
+    let set_aside = files::set_aside(path)?;
+    files::rename(&complete, path)?;
+    files::sync_folder(path);
+    let (connection, loaded) =
+        prepare(path, steps, false).map_err(|trouble| given_up(path, trouble))?;
+    let damage = Damage {
+        set_aside,
+        items: 0,
+        lost,
+        why,
+    };
+    Ok((damage, connection, loaded))
+}
+
+/// Puts what is readable of a damaged journal into a new one beside it. Returns how many items were lost, if that can
+/// be known.
+fn rescue(path: &Path, steps: &[&str]) -> Result<Option<u64>, OpenError> {
+    let fresh = files::beside(path, ".recovering");
     files::remove_database(&fresh)?;
     files::create_private(&fresh).map_err(|error| OpenError::io("create", &fresh, error))?;
     let (mut connection, _) =
@@ -401,19 +445,7 @@ fn recover(
     std::fs::File::open(&fresh)
         .and_then(|file| file.sync_all())
         .map_err(|error| OpenError::io("write", &fresh, error))?;
-    files::rename(&fresh, &complete)?;
-    let set_aside = files::set_aside(path)?;
-    files::rename(&complete, path)?;
-    files::sync_folder(path);
-    let (connection, loaded_again) =
-        prepare(path, steps, false).map_err(|trouble| given_up(path, trouble))?;
-    let damage = Damage {
-        set_aside,
-        items: 0,
-        lost: (!tally.gaps).then_some(tally.senseless + loaded.skipped),
-        why,
-    };
-    Ok((damage, connection, loaded_again))
+    Ok((!tally.gaps).then_some(tally.senseless + loaded.skipped))
 }
 
 fn given_up(path: &Path, trouble: Trouble) -> OpenError {

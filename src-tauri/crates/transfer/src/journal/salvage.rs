@@ -21,8 +21,9 @@ use super::{KEEP_RECEIPTS, KIND_LIMIT, files};
 
 /// Rows that are written at once.
 const BATCH: usize = 4096;
-/// Reads of one table that may fail before we take what there is.
+/// Reads of one table that may fail before we take what there is: in all, and one after the other.
 const PATIENCE: u32 = 100_000;
+const FRUITLESS: u32 = 10_000;
 
 /// What came of it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ const SMALL_TABLES: [Table; 5] = [
     Table {
         columns: "id, key",
         name: "sites",
-        insert: "INSERT OR REPLACE INTO sites VALUES (?1, ?2)",
+        insert: "INSERT OR REPLACE INTO sites (id, key) VALUES (?1, ?2)",
         highest: u32::MAX as i64,
         decode: |row| {
             Some(vec![
@@ -61,7 +62,7 @@ const SMALL_TABLES: [Table; 5] = [
     Table {
         columns: "id, body",
         name: "options",
-        insert: "INSERT OR REPLACE INTO options VALUES (?1, ?2)",
+        insert: "INSERT OR REPLACE INTO options (id, body) VALUES (?1, ?2)",
         highest: u32::MAX as i64,
         decode: |row| {
             Some(vec![
@@ -84,7 +85,7 @@ const SMALL_TABLES: [Table; 5] = [
     Table {
         columns: "number, item, body",
         name: "receipts",
-        insert: "INSERT OR REPLACE INTO receipts VALUES (?1, ?2, ?3)",
+        insert: "INSERT OR REPLACE INTO receipts (number, item, body) VALUES (?1, ?2, ?3)",
         highest: HIGHEST_NUMBER,
         decode: |row| {
             let json = store::json(row, 2, JSON_LIMIT)?;
@@ -94,7 +95,7 @@ const SMALL_TABLES: [Table; 5] = [
     Table {
         columns: "number, kind, body",
         name: "inbox",
-        insert: "INSERT OR REPLACE INTO inbox VALUES (?1, ?2, ?3)",
+        insert: "INSERT OR REPLACE INTO inbox (number, kind, body) VALUES (?1, ?2, ?3)",
         highest: HIGHEST_NUMBER,
         decode: |row| {
             let kind = store::text(row, 1, KIND_LIMIT)?;
@@ -210,7 +211,7 @@ fn scan(
         return Ok(true);
     };
     let mut todo = VecDeque::from([(0, highest)]);
-    let mut failures = 0;
+    let (mut failures, mut fruitless) = (0, 0);
     // Large gaps are halved before small ones, so that patience that ends costs as little as it can.
     while let Some((mut low, mut high)) = todo.pop_front() {
         let mut whole = false;
@@ -237,6 +238,7 @@ fn scan(
                             break;
                         }
                         take(row)?;
+                        fruitless = 0;
                         if rising {
                             low = number.saturating_add(1);
                         } else {
@@ -254,11 +256,21 @@ fn scan(
             continue;
         }
         failures += 1;
-        if failures >= PATIENCE {
+        fruitless += 1;
+        if failures >= PATIENCE || fruitless >= FRUITLESS {
             break;
         }
-        let middle = low + (high - low) / 2;
-        if low < high {
+        if failures == 1 {
+            // Numbers are dense at their beginning, and most of what may follow was never given out.
+            let mut width = 1;
+            while width <= high - low {
+                todo.push_back((low, low + width - 1));
+                low += width;
+                width *= 2;
+            }
+            todo.push_back((low, high));
+        } else if low < high {
+            let middle = low + (high - low) / 2;
             todo.push_back((low, middle));
             todo.push_back((middle + 1, high));
         }

@@ -1,5 +1,9 @@
 //! The tables, and how they came to be what they are.
 
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 /// In the header of each journal ("SLPW"), so that no other program's database is taken for one.
@@ -52,6 +56,28 @@ pub(super) enum Identity {
     Damaged(&'static str),
     /// Another program's.
     Foreign,
+}
+
+/// Looks at the header of a journal that has one. SQLite takes some of what can be wrong with it for features of other
+/// versions, or of the place that it is in.
+pub(super) fn is_header_sound(path: &Path) -> io::Result<bool> {
+    let mut header = [0; 100];
+    match File::open(path)?.read_exact(&mut header) {
+        Ok(()) => {}
+        // SQLite says what it is.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    if header[68..72] != APPLICATION_ID.to_be_bytes() {
+        return Ok(true);
+    }
+    // The database format, section 1.3.
+    Ok(header[16..18] == (PAGE as u16).to_be_bytes()
+        && matches!(header[18..20], [1 | 2, 1 | 2])
+        && header[20..24] == [0, 64, 32, 32]
+        // The format of the tables, and UTF-8.
+        && header[44..48] == 4_u32.to_be_bytes()
+        && header[52..60] == [0, 0, 0, 0, 0, 0, 0, 1])
 }
 
 /// Looks at the header and the names of the tables.

@@ -16,9 +16,19 @@ use crate::types::Receipt;
 const TAKE: usize = 64;
 const TAKE_BYTES: usize = REQUEST_LIMIT;
 
-pub(super) const ITEM_COLUMNS: &str = "id, parent, site, options, state, flags, priority, place, depth, size, \
-     modified, bytes, attempts, start_at, name, local, detail";
-const PUT: &str = "INSERT OR REPLACE INTO items VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)";
+macro_rules! item_columns {
+    () => {
+        "id, parent, site, options, state, flags, priority, place, depth, size, modified, bytes, attempts, start_at, \
+         name, local, detail"
+    };
+}
+
+pub(super) const ITEM_COLUMNS: &str = item_columns!();
+const PUT: &str = concat!(
+    "INSERT OR REPLACE INTO items (",
+    item_columns!(),
+    ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"
+);
 
 /// Why a write did not happen.
 #[derive(Debug)]
@@ -99,13 +109,13 @@ fn write_rare(connection: &Connection, op: &Op) -> Result<(), WriteError> {
                 return Err(refused("the site's key is too long"));
             }
             connection
-                .prepare_cached("INSERT OR REPLACE INTO sites VALUES (?1, ?2)")?
+                .prepare_cached("INSERT OR REPLACE INTO sites (id, key) VALUES (?1, ?2)")?
                 .execute(params![id, key])?;
         }
         Op::Options { id, json } => {
             check_json(0, json)?;
             connection
-                .prepare_cached("INSERT OR REPLACE INTO options VALUES (?1, ?2)")?
+                .prepare_cached("INSERT OR REPLACE INTO options (id, body) VALUES (?1, ?2)")?
                 .execute(params![id, json])?;
         }
         Op::Setting { key, value } => {
@@ -114,7 +124,7 @@ fn write_rare(connection: &Connection, op: &Op) -> Result<(), WriteError> {
             }
             check_json(0, value)?;
             connection
-                .prepare_cached("INSERT OR REPLACE INTO settings VALUES (?1, ?2)")?
+                .prepare_cached("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)")?
                 .execute(params![key, value])?;
         }
         Op::Handled { request } => {

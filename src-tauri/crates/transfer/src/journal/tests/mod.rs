@@ -1,6 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
+mod damage;
+mod kill;
+mod model;
+mod room;
+mod speed;
+mod versions;
 
 use std::path::PathBuf;
 
