@@ -45,6 +45,7 @@ mod timetable;
 mod types;
 mod updates;
 mod view;
+mod wish;
 #[allow(dead_code)]
 mod work;
 
@@ -62,3 +63,4 @@ pub use types::{
     NewTransfer, Place, QueueUpdate, Receipt, RetryPolicy, SiteKey, State, Summary, Transfer, TransferId,
 };
 pub use updates::Updates;
+pub use wish::{Which, Wish};

@@ -299,7 +299,49 @@ pub struct Counts {
     pub filtered: u32,
 }
 
+impl Counts {
+    /// All of them, but for what was left out.
+    pub fn all(&self) -> u32 {
+        self.open() + self.done + self.skipped + self.failed + self.cancelled
+    }
+
+    /// Those with something left to do.
+    pub fn open(&self) -> u32 {
+        self.waiting + self.paused + self.asking + self.running
+    }
+}
+
+/// A place among the items that lie beside each other: those that were added by themselves, or those of one folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before all others.
+    First,
+    /// Behind all others.
+    Last,
+    /// Right before this one.
+    Before(TransferId),
+    /// Right behind this one.
+    After(TransferId),
+}
+
 impl Transfer {
+    /// Where it has gone to, as text for people: the target, with the name that it got.
+    pub fn final_target(&self) -> String {
+        let Some(name) = &self.target_name else {
+            return self.target();
+        };
+        match self.direction {
+            Direction::Download => self.local.with_file_name(name).display().to_string(),
+            Direction::Upload => {
+                let target = self.target();
+                match target.rsplit_once('/') {
+                    Some((folder, _)) => format!("{folder}/{name}"),
+                    None => name.clone(),
+                }
+            }
+        }
+    }
+
     /// Where it comes from, as text for people.
     pub fn source(&self) -> String {
         match self.direction {

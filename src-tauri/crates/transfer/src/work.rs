@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) link: bool,
     /// For [`ItemKind::Link`]: what the link says, as it stands at the source.
     pub(crate) link_to: Option<Vec<u8>>,
+    /// For a download: the permissions of the source, if a listing has told them and they are to be kept.
+    pub(crate) mode: Option<u32>,
     /// What is known of the target.
     pub(crate) existing: Existing,
 }
@@ -68,6 +70,8 @@ pub(crate) struct Child {
     pub(crate) size: Option<u64>,
     /// For a download: the source's time, if it is known exactly.
     pub(crate) modified: Option<Timestamp>,
+    /// See [`Plan::mode`].
+    pub(crate) mode: Option<u32>,
     pub(crate) existing: Existing,
     /// Set for what can never be done (a name that is no name): listed as failed, never started.
     pub(crate) hopeless: Option<Error>,
@@ -109,15 +113,22 @@ pub(crate) const GROUP_FILES: usize = 20;
 /// At most this many bytes are in a group, beyond its first file.
 pub(crate) const GROUP_BYTES: u64 = 2 * 1024 * 1024;
 
-/// What tells whether a source is still the same.
+/// What tells whether a source is still the same, and where its beginning was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Identity {
     pub(crate) size: Option<u64>,
     pub(crate) modified: Option<Timestamp>,
+    /// The target itself is being written, not a temporary name: what is found there is this item's own beginning, which
+    /// no conflict rule is for.
+    pub(crate) in_place: bool,
+    /// Which number the target's name got from [`ConflictRule::Rename`]; 0: none.
+    pub(crate) number: u32,
 }
 
 /// What a target will look like when its file has been put in place.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Finishing {
     pub(crate) size: u64,
     /// The time that it is given, if it is given one.
@@ -126,6 +137,12 @@ pub(crate) struct Finishing {
     pub(crate) name: Option<Vec<u8>>,
     /// Local targets on Unix: device and inode of the temporary file, which the target will have.
     pub(crate) inode: Option<(u64, u64)>,
+    /// What was checked of it by then, for the receipt of one that is found complete.
+    pub(crate) checks: Checks,
+    /// The hash that was compared, in hexadecimal.
+    pub(crate) digest: Option<String>,
+    /// So much of it had been moved by earlier tries.
+    pub(crate) resumed_from: u64,
 }
 
 /// How one item ended.

@@ -1,0 +1,243 @@
+//! The task that asks the machine what to do, and does it.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Zoned;
+
+use super::ledger::JobLedger;
+use super::{Shared, SiteProfile};
+use crate::SiteKey;
+use crate::error::Error;
+use crate::jobs::{self, Live};
+use crate::machine::{Action, JobId, Time};
+use crate::work::{Assignment, Ledger, Outcome};
+
+/// How often progress is looked at.
+const SAMPLE_PAUSE: Duration = Duration::from_millis(100);
+/// How long after a failed write of the journal it is tried again.
+pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(5);
+/// How often the inbox of the journal is looked at.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// The timetable is looked at at least this often: the clock may be put right.
+const CLOCK_PAUSE: Duration = Duration::from_secs(30);
+
+/// What the driver does next.
+struct Turn {
+    starts: Vec<(JobId, SiteKey, Assignment, Live)>,
+    next: Option<Time>,
+    close_idle: bool,
+}
+
+/// Asks the machine what to do, whenever something happened or a time has come, until the queue is closed.
+pub(super) async fn drive(shared: Arc<Shared>) {
+    loop {
+        shared.look_into_inbox().await;
+        let turn = shared.turn();
+        // First it is written down what has happened, these starts among it.
+        let written = shared.flush().await;
+        for (job, site, assignment, live) in turn.starts {
+            match &written {
+                Ok(()) => {
+                    tokio::spawn(shared.clone().work(job, site, assignment, live));
+                }
+                Err(error) => shared.not_started(job, &assignment, error),
+            }
+        }
+        if turn.close_idle {
+            // In a task of its own: a server that is slow to say goodbye holds nobody up.
+            let shared = shared.clone();
+            tokio::spawn(async move { shared.pool.close_idle(None).await });
+        }
+        let timer = async {
+            match turn.next {
+                Some(time) => tokio::time::sleep_until(shared.start + time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shared.closed.cancelled() => break,
+            () = shared.wake.notified() => {}
+            () = timer => {}
+        }
+    }
+    let mut state = shared.lock();
+    let ids: Vec<_> = state.machine.ids().collect();
+    match shared.writer {
+        // They go on when the journal is opened again.
+        Some(_) => state.machine.put_back_running(|_| true),
+        None => state.machine.cancel(&ids),
+    }
+    for live in state.jobs.values() {
+        live.cancel.cancel();
+    }
+}
+
+impl Shared {
+    /// One turn: progress, and what is to be started.
+    fn turn(&self) -> Turn {
+        let (clock, news) = self.speeds.look_at_the_clock(&Zoned::now());
+        if news {
+            self.announce();
+        }
+        let now = self.now();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if now.time.saturating_sub(state.last_sample) >= SAMPLE_PAUSE {
+            state.last_sample = now.time;
+            for (job, live) in &state.jobs {
+                let total = live.total.get().copied();
+                state
+                    .machine
+                    .progress(now, *job, live.progress.bytes(), total);
+            }
+        }
+        let mut starts = Vec::new();
+        for action in state.machine.poll(now) {
+            match action {
+                Action::Start {
+                    job,
+                    site,
+                    assignment,
+                } => {
+                    let live = self.live(&site, &assignment);
+                    state.jobs.insert(job, live.clone());
+                    starts.push((job, site, assignment, live));
+                }
+                Action::Stop { job, all } => {
+                    if let Some(live) = state.jobs.get(&job)
+                        && all
+                    {
+                        live.cancel.cancel();
+                    }
+                }
+            }
+        }
+        for (site, most) in state.machine.take_learned() {
+            if let Some(connector) = &self.connector {
+                connector.connections_learned(&site, most);
+            }
+        }
+        self.publish(state);
+        let mut next = state.machine.next_wake(now);
+        let mut close_idle = false;
+        if state.machine.jobs_in_flight() > 0 {
+            state.idle_since = Some(now.time);
+            next = earliest(next, state.last_sample + SAMPLE_PAUSE);
+        } else if let Some(since) = state.idle_since {
+            let end = since + self.config.keep_idle;
+            if end <= now.time {
+                close_idle = true;
+                state.idle_since = None;
+            } else {
+                next = earliest(next, end);
+            }
+        }
+        if let Some(again) = state.write_again.take_if(|again| *again > now.time) {
+            state.write_again = Some(again);
+            next = earliest(next, again);
+        }
+        if let Some(clock) = clock {
+            next = earliest(next, now.time + clock.min(CLOCK_PAUSE));
+        }
+        if self.writer.is_some() && self.config.workers > 0 {
+            next = earliest(next, state.next_look.max(now.time));
+        }
+        Turn {
+            starts,
+            next,
+            close_idle,
+        }
+    }
+
+    fn live(&self, site: &SiteKey, assignment: &Assignment) -> Live {
+        let profile = self.profile(site);
+        let task = match assignment {
+            Assignment::Folder(task) | Assignment::File(task) => Some(task),
+            Assignment::Group(tasks) => tasks.first(),
+        };
+        let mut live = Live::default();
+        if let Some(task) = task {
+            live.throttles = self.speeds.chain(
+                site,
+                profile.limits,
+                task.plan.direction,
+                task.options.limit,
+            );
+        }
+        live
+    }
+
+    pub(super) fn profile(&self, site: &SiteKey) -> SiteProfile {
+        match &self.connector {
+            Some(connector) => connector.profile(site),
+            None => SiteProfile::default(),
+        }
+    }
+
+    async fn work(self: Arc<Self>, job: JobId, site: SiteKey, assignment: Assignment, live: Live) {
+        let ledger = JobLedger {
+            shared: self.clone(),
+            job,
+        };
+        let work = jobs::run(&self.pool, &site, &assignment, &live, &ledger);
+        let ended = AssertUnwindSafe(work).catch_unwind().await;
+        if ended.is_err() {
+            tracing::error!("a worker has failed");
+        }
+        self.change(|state, now| {
+            state.jobs.remove(&job);
+            state.machine.job_ended(now, job);
+        });
+    }
+
+    /// What was to be started is not, since that can't be written down.
+    fn not_started(self: &Arc<Self>, job: JobId, assignment: &Assignment, error: &Error) {
+        let ledger = JobLedger {
+            shared: self.clone(),
+            job,
+        };
+        let tasks = match assignment {
+            Assignment::Folder(task) | Assignment::File(task) => std::slice::from_ref(task),
+            Assignment::Group(tasks) => tasks,
+        };
+        for task in tasks {
+            let error = error.clone();
+            ledger.ended(task.id, Outcome::Failed { error, open: 0 });
+        }
+        self.change(|state, now| {
+            state.jobs.remove(&job);
+            state.machine.job_ended(now, job);
+        });
+    }
+
+    /// Does what other processes have asked for.
+    async fn look_into_inbox(&self) {
+        let Some(writer) = &self.writer else { return };
+        if self.config.workers == 0 {
+            return;
+        }
+        {
+            let now = self.now().time;
+            let mut state = self.lock();
+            if state.next_look > now {
+                return;
+            }
+            state.next_look = now + LOOK_PAUSE;
+        }
+        match writer.requests().await {
+            Ok(requests) => {
+                for taken in requests {
+                    self.fulfil(&taken);
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the inbox can't be read"),
+        }
+    }
+}
+
+fn earliest(a: Option<Time>, b: Time) -> Option<Time> {
+    Some(a.map_or(b, |a| a.min(b)))
+}

@@ -1,0 +1,227 @@
+//! The thread that writes the journal. Many who want something written at the same time share one transaction.
+
+use std::sync::{Mutex, PoisonError, Weak, mpsc};
+
+use tokio::sync::oneshot;
+
+use super::Shared;
+use crate::error::Error;
+use crate::journal::{Journal, JournalError, Op, Taken};
+use crate::{Receipt, TransferId};
+
+/// What the thread is asked for.
+enum Ask {
+    Flush(oneshot::Sender<Result<(), Error>>),
+    Requests(oneshot::Sender<Result<Vec<Taken>, JournalError>>),
+    Receipts {
+        limit: u32,
+        offset: u64,
+        answer: oneshot::Sender<Result<Vec<Receipt>, JournalError>>,
+    },
+    Receipt {
+        id: TransferId,
+        answer: oneshot::Sender<Result<Option<Receipt>, JournalError>>,
+    },
+}
+
+/// The way to the thread. When it is dropped, the thread writes what is left and closes the journal.
+pub(super) struct Writer {
+    asks: Mutex<Option<mpsc::Sender<Ask>>>,
+    closed: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+/// The thread, before it runs: the queue has to be there first.
+pub(super) struct Starter {
+    journal: Journal,
+    asks: mpsc::Receiver<Ask>,
+    closed: oneshot::Sender<()>,
+}
+
+impl Writer {
+    pub(super) fn new(journal: Journal) -> (Self, Starter) {
+        let (sender, asks) = mpsc::channel();
+        let (closed, closing) = oneshot::channel();
+        let writer = Self {
+            asks: Mutex::new(Some(sender)),
+            closed: Mutex::new(Some(closing)),
+        };
+        let starter = Starter {
+            journal,
+            asks,
+            closed,
+        };
+        (writer, starter)
+    }
+
+    pub(super) async fn flush(&self) -> Result<(), Error> {
+        self.ask(Ask::Flush).await.unwrap_or_else(|| Err(gone()))
+    }
+
+    pub(super) async fn requests(&self) -> Result<Vec<Taken>, Error> {
+        self.asked(Ask::Requests).await
+    }
+
+    pub(super) async fn receipts(&self, limit: u32, offset: u64) -> Result<Vec<Receipt>, Error> {
+        self.asked(|answer| Ask::Receipts {
+            limit,
+            offset,
+            answer,
+        })
+        .await
+    }
+
+    pub(super) async fn receipt(&self, id: TransferId) -> Result<Option<Receipt>, Error> {
+        self.asked(|answer| Ask::Receipt { id, answer }).await
+    }
+
+    /// Writes what is left and closes the journal, so that another program can have it.
+    pub(super) async fn close(&self) {
+        let sender = lock(&self.asks).take();
+        drop(sender);
+        let closed = lock(&self.closed).take();
+        if let Some(closed) = closed {
+            // An error means that it is closed already.
+            let _ = closed.await;
+        }
+    }
+
+    async fn asked<T>(
+        &self,
+        make: impl FnOnce(oneshot::Sender<Result<T, JournalError>>) -> Ask,
+    ) -> Result<T, Error> {
+        match self.ask(make).await {
+            Some(answer) => answer.map_err(|error| trouble(&error)),
+            None => Err(gone()),
+        }
+    }
+
+    async fn ask<T>(&self, make: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let sent = match &*lock(&self.asks) {
+            Some(asks) => asks.send(make(answer)).is_ok(),
+            None => false,
+        };
+        if !sent {
+            return None;
+        }
+        answered.await.ok()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn gone() -> Error {
+    Error::Journal {
+        why: "it is closed".to_owned(),
+    }
+}
+
+fn trouble(error: &JournalError) -> Error {
+    Error::Journal {
+        why: error.to_string(),
+    }
+}
+
+impl Starter {
+    pub(super) fn start(self, shared: Weak<Shared>) -> std::io::Result<()> {
+        let Self {
+            journal,
+            asks,
+            closed,
+        } = self;
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || {
+                run(journal, &asks, &shared);
+                // Only now is the lock free for others.
+                let _ = closed.send(());
+            })
+            .map(drop)
+    }
+}
+
+fn run(mut journal: Journal, asks: &mpsc::Receiver<Ask>, shared: &Weak<Shared>) {
+    // What could not be written yet, oldest first.
+    let mut backlog: Vec<Op> = Vec::new();
+    while let Ok(first) = asks.recv() {
+        let mut flushes = Vec::new();
+        for ask in std::iter::once(first).chain(asks.try_iter()) {
+            match ask {
+                Ask::Flush(answer) => flushes.push(answer),
+                Ask::Requests(answer) => {
+                    let _ = answer.send(journal.take_requests());
+                }
+                Ask::Receipts {
+                    limit,
+                    offset,
+                    answer,
+                } => {
+                    let _ = answer.send(journal.receipts(limit, offset));
+                }
+                Ask::Receipt { id, answer } => {
+                    let _ = answer.send(journal.receipt(id));
+                }
+            }
+        }
+        if flushes.is_empty() {
+            continue;
+        }
+        let outcome = write(&mut journal, &mut backlog, shared);
+        for answer in flushes {
+            let _ = answer.send(outcome.clone());
+        }
+    }
+    if let Err(error) = write(&mut journal, &mut backlog, shared) {
+        tracing::error!(%error, "the end of the journal was not written");
+    }
+}
+
+fn write(journal: &mut Journal, backlog: &mut Vec<Op>, shared: &Weak<Shared>) -> Result<(), Error> {
+    if let Some(shared) = shared.upgrade() {
+        backlog.append(&mut shared.lock().machine.take_ops());
+    }
+    if backlog.is_empty() {
+        return Ok(());
+    }
+    loop {
+        let error = match journal.write(backlog) {
+            Ok(()) => {
+                backlog.clear();
+                if let Some(shared) = shared.upgrade() {
+                    shared.lock().machine.journal_trouble(None);
+                }
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        // One that can never be kept must not keep the others out.
+        if let JournalError::Refused { id, .. } = error
+            && remove_refused(backlog, id)
+        {
+            tracing::error!(%error, "an item is not kept in the journal");
+            continue;
+        }
+        if let Some(shared) = shared.upgrade() {
+            let why = error.to_string();
+            shared.change(|state, now| {
+                state.machine.journal_trouble(Some(why));
+                state.write_again = Some(now.time + super::drive::WRITE_AGAIN);
+            });
+        }
+        return Err(trouble(&error));
+    }
+}
+
+fn remove_refused(backlog: &mut Vec<Op>, refused: u32) -> bool {
+    let before = backlog.len();
+    backlog.retain(|op| match op {
+        Op::Put(row) => row.id != refused,
+        Op::State { id, .. } => *id != refused,
+        Op::Receipt(receipt) => receipt.id != refused,
+        Op::Site { .. } | Op::Options { .. } | Op::Setting { .. } => refused != 0,
+        Op::Remove(_) | Op::Handled { .. } => true,
+    });
+    backlog.len() < before
+}
