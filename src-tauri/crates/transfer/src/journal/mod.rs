@@ -10,6 +10,8 @@
 mod error;
 mod family;
 mod files;
+mod open;
+mod read;
 mod record;
 mod salvage;
 mod schema;
@@ -18,15 +20,14 @@ mod store;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::{JournalError, OpenError};
 use files::{LastEnd, Lock};
+use open::Trouble;
 pub use record::{Damage, Request};
 pub(crate) use record::{Loaded, Op, Row, Taken};
-use schema::Identity;
 
 use crate::types::Receipt;
 
@@ -36,10 +37,6 @@ const KEEP_RECEIPTS: u32 = 1_000_000;
 const KIND_LIMIT: usize = 64;
 /// So many requests may wait.
 const INBOX_LIMIT: u32 = 10_000;
-/// Others only write a request, or read: nobody has the database for longer.
-const BUSY: Duration = Duration::from_secs(10);
-/// The log is cut to this many bytes when its content was put into the database.
-const LOG_LIMIT: i64 = 16 * 1024 * 1024;
 
 /// Up to this size (bytes), all pages are looked at after a program was killed: that takes half a second.
 const CHECK_LIMIT: u64 = 256 * 1024 * 1024;
@@ -82,7 +79,7 @@ impl Journal {
     fn open_with(path: &Path, program: &str, steps: &[&str]) -> Result<Opened, OpenError> {
         let path = files::resolve(path, true)?;
         let (lock, end) = Lock::take(&path, program)?;
-        let mut recovered = finish_recovery(&path)?;
+        let mut recovered = open::finish_recovery(&path)?;
         files::create_private(&path).map_err(|error| OpenError::io("create", &path, error))?;
         let suspect = match end {
             LastEnd::Clean => false,
@@ -90,11 +87,11 @@ impl Journal {
             LastEnd::Killed => path.metadata().is_ok_and(|main| main.len() <= CHECK_LIMIT),
             LastEnd::Damaged => true,
         };
-        let (connection, loaded) = match prepare(&path, steps, suspect) {
+        let (connection, loaded) = match open::prepare(&path, steps, suspect) {
             Err(Trouble::Damaged(why)) => {
                 tracing::warn!(path = %path.display(), %why, "the journal is damaged");
                 lock.mark_damaged();
-                let (damage, connection, loaded) = recover(&path, why, steps)?;
+                let (damage, connection, loaded) = open::recover(&path, why, steps)?;
                 recovered = Some(damage);
                 lock.mark_sound();
                 (connection, loaded)
@@ -123,7 +120,7 @@ impl Journal {
     /// # Errors
     /// [`OpenError::Missing`] if there is none; as [`open`](Self::open), and [`OpenError::Older`].
     pub fn peek(path: &Path) -> Result<Reader, OpenError> {
-        let (connection, path) = visit(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let (connection, path) = open::visit(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         Ok(Reader { connection, path })
     }
 
@@ -140,7 +137,7 @@ impl Journal {
         if request.kind.len() > KIND_LIMIT || body.len() > record::REQUEST_LIMIT {
             return refuse("it is too large".to_owned());
         }
-        let (connection, real) = visit(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let (connection, real) = open::visit(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         match store::put_request(&connection, &request.kind, &body, INBOX_LIMIT) {
             Ok(true) => Ok(()),
             Ok(false) => refuse(format!("{INBOX_LIMIT} others are waiting to be seen")),
@@ -156,7 +153,7 @@ impl Journal {
         match self.loaded.take() {
             Some(loaded) => Ok(loaded),
             None => {
-                let loaded = store::load(&self.connection);
+                let loaded = read::load(&self.connection);
                 loaded.map_err(|error| self.failed(&error))
             }
         }
@@ -183,7 +180,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub(crate) fn take_requests(&mut self) -> Result<Vec<Taken>, JournalError> {
-        match store::take_requests(&self.connection, self.taken) {
+        match read::take_requests(&self.connection, self.taken) {
             Ok((taken, last)) => {
                 self.taken = last;
                 Ok(taken)
@@ -197,7 +194,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub fn receipts(&self, limit: u32, offset: u64) -> Result<Vec<Receipt>, JournalError> {
-        store::receipts(&self.connection, limit, offset).map_err(|error| self.failed(&error))
+        read::receipts(&self.connection, limit, offset).map_err(|error| self.failed(&error))
     }
 
     /// How many receipts there are.
@@ -205,7 +202,7 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub fn receipt_count(&self) -> Result<u64, JournalError> {
-        store::receipt_count(&self.connection).map_err(|error| self.failed(&error))
+        read::receipt_count(&self.connection).map_err(|error| self.failed(&error))
     }
 
     /// Where it is.
@@ -240,7 +237,7 @@ impl Reader {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub fn receipts(&self, limit: u32, offset: u64) -> Result<Vec<Receipt>, JournalError> {
-        store::receipts(&self.connection, limit, offset).map_err(|error| self.failed(&error))
+        read::receipts(&self.connection, limit, offset).map_err(|error| self.failed(&error))
     }
 
     /// How many receipts there are.
@@ -248,7 +245,7 @@ impl Reader {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub fn receipt_count(&self) -> Result<u64, JournalError> {
-        store::receipt_count(&self.connection).map_err(|error| self.failed(&error))
+        read::receipt_count(&self.connection).map_err(|error| self.failed(&error))
     }
 
     /// All of it but the receipts, as it is now.
@@ -256,264 +253,10 @@ impl Reader {
     /// # Errors
     /// [`JournalError::Damaged`] and [`JournalError::Database`].
     pub(crate) fn load(&self) -> Result<Loaded, JournalError> {
-        store::load(&self.connection).map_err(|error| self.failed(&error))
+        read::load(&self.connection).map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &rusqlite::Error) -> JournalError {
         JournalError::of(error, &self.path)
     }
-}
-
-/// Why a journal is not ready to be used.
-enum Trouble {
-    Damaged(String),
-    Other(OpenError),
-}
-
-impl Trouble {
-    fn of(error: &rusqlite::Error, path: &Path) -> Self {
-        match JournalError::of(error, path) {
-            JournalError::Damaged { why } => Self::Damaged(why),
-            // A table or column that isn't there.
-            JournalError::Database { why } if is_schema_error(error) => Self::Damaged(why),
-            other => Self::Other(OpenError::database(path, other)),
-        }
-    }
-}
-
-fn is_schema_error(error: &rusqlite::Error) -> bool {
-    matches!(
-        error,
-        rusqlite::Error::SqlInputError { .. }
-            | rusqlite::Error::InvalidColumnType(..)
-            | rusqlite::Error::FromSqlConversionFailure(..)
-    )
-}
-
-/// Opens a database for reading and writing.
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    connect_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-}
-
-fn connect_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    Ok(connection)
-}
-
-/// Opens a journal without its lock.
-fn visit(path: &Path, flags: OpenFlags) -> Result<(Connection, PathBuf), OpenError> {
-    let real = files::resolve(path, false)?;
-    if !files::exists(&real)? {
-        return Err(OpenError::Missing { path: real });
-    }
-    let fail = |error| OpenError::database(&real, JournalError::of(&error, &real));
-    let connection = connect_with(&real, flags).map_err(fail)?;
-    let supported = schema::STEPS.len() as u32;
-    let path = real.clone();
-    match schema::identify(&connection).map_err(fail)? {
-        Identity::Journal(version) if version == supported => Ok((connection, real)),
-        Identity::Journal(version) if version > supported => Err(OpenError::Newer {
-            path,
-            version,
-            supported,
-        }),
-        Identity::Journal(version) => Err(OpenError::Older { path, version }),
-        Identity::Empty => Err(OpenError::Missing { path }),
-        Identity::Foreign => Err(OpenError::Foreign { path }),
-        Identity::Damaged(why) => Err(OpenError::Database {
-            path,
-            why: why.to_owned(),
-        }),
-    }
-}
-
-/// Opens the database, brings it up to date, and reads it. All of its pages are looked at if it is suspect.
-fn prepare(path: &Path, steps: &[&str], suspect: bool) -> Result<(Connection, Loaded), Trouble> {
-    let fail = |error: rusqlite::Error| Trouble::of(&error, path);
-    let sound = schema::is_header_sound(path);
-    if !sound.map_err(|error| Trouble::Other(OpenError::io("read", path, error)))? {
-        return Err(Trouble::Damaged("its header makes no sense".to_owned()));
-    }
-    let mut connection = connect(path).map_err(fail)?;
-    let supported = steps.len() as u32;
-    let version = match schema::identify(&connection).map_err(fail)? {
-        Identity::Empty => 0,
-        Identity::Journal(version) => version,
-        Identity::Damaged(why) => return Err(Trouble::Damaged(why.to_owned())),
-        Identity::Foreign => {
-            let path = path.to_owned();
-            return Err(Trouble::Other(OpenError::Foreign { path }));
-        }
-    };
-    if version > supported {
-        return Err(Trouble::Other(OpenError::Newer {
-            path: path.to_owned(),
-            version,
-            supported,
-        }));
-    }
-    if version == 0 {
-        connection
-            .pragma_update(None, "page_size", schema::PAGE as i64)
-            .map_err(fail)?;
-    }
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(fail)?;
-    if mode != "wal" {
-        return Err(Trouble::Other(OpenError::Database {
-            path: path.to_owned(),
-            why: "the file system has not what its log needs".to_owned(),
-        }));
-    }
-    connection
-        .pragma_update(None, "synchronous", "NORMAL")
-        .and_then(|()| connection.pragma_update(None, "journal_size_limit", LOG_LIMIT))
-        .map_err(fail)?;
-    if suspect {
-        let verdict: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(fail)?;
-        if verdict != "ok" {
-            return Err(Trouble::Damaged(verdict));
-        }
-    }
-    // A step that doesn't work is a fault of ours, and no reason to put the journal away.
-    schema::migrate(&mut connection, version, steps).map_err(|error| {
-        match JournalError::of(&error, path) {
-            JournalError::Damaged { why } => Trouble::Damaged(why),
-            other => Trouble::Other(OpenError::database(path, other)),
-        }
-    })?;
-    let loaded = store::load(&connection).map_err(fail)?;
-    store::receipts(&connection, 1, 0).map_err(fail)?;
-    store::take_requests(&connection, i64::MAX - 1).map_err(fail)?;
-    Ok((connection, loaded))
-}
-
-/// Makes a new journal of what is readable of a damaged one. Killed at any moment, it is begun again, or finished, when
-/// the journal is opened the next time: the damaged file keeps its place until the new one is complete.
-fn recover(
-    path: &Path,
-    why: String,
-    steps: &[&str],
-) -> Result<(Damage, Connection, Loaded), OpenError> {
-    let made = rescue(path, steps);
-    if made.is_err() {
-        // Where there is no room, it must not take up more. What fails here has failed before.
-        for suffix in [".recovering", ".salvage"] {
-            let _ = files::remove_database(&files::beside(path, suffix));
-        }
-    }
-    let lost = made?;
-    let complete = files::beside(path, ".recovered");
-    files::rename(&files::beside(path, ".recovering"), &complete)?;
-    let set_aside = files::set_aside(path)?;
-    files::rename(&complete, path)?;
-    files::sync_folder(path);
-    let (connection, loaded) =
-        prepare(path, steps, false).map_err(|trouble| given_up(path, trouble))?;
-    let damage = Damage {
-        set_aside,
-        items: 0,
-        lost,
-        why,
-    };
-    Ok((damage, connection, loaded))
-}
-
-/// Puts what is readable of a damaged journal into a new one beside it. Returns how many items were lost, if that can
-/// be known.
-fn rescue(path: &Path, steps: &[&str]) -> Result<Option<u64>, OpenError> {
-    let fresh = files::beside(path, ".recovering");
-    files::remove_database(&fresh)?;
-    files::create_private(&fresh).map_err(|error| OpenError::io("create", &fresh, error))?;
-    let (mut connection, _) =
-        prepare(&fresh, steps, false).map_err(|trouble| given_up(path, trouble))?;
-    let tally = salvage::salvage(path, &mut connection)?;
-    let loaded = store::load(&connection)
-        .map_err(|error| OpenError::database(path, JournalError::of(&error, path)))?;
-    // What belonged to what was lost is in the file that was set aside.
-    drop_strays(&mut connection, &loaded)
-        .map_err(|error| OpenError::database(path, JournalError::of(&error, path)))?;
-    connection
-        .close()
-        .map_err(|(_, error)| OpenError::database(path, JournalError::of(&error, path)))?;
-    std::fs::File::open(&fresh)
-        .and_then(|file| file.sync_all())
-        .map_err(|error| OpenError::io("write", &fresh, error))?;
-    Ok((!tally.gaps).then_some(tally.senseless + loaded.skipped))
-}
-
-fn given_up(path: &Path, trouble: Trouble) -> OpenError {
-    match trouble {
-        Trouble::Damaged(why) => OpenError::Database {
-            path: path.to_owned(),
-            why,
-        },
-        Trouble::Other(error) => error,
-    }
-}
-
-/// Removes the items that loading has skipped.
-fn drop_strays(connection: &mut Connection, loaded: &Loaded) -> rusqlite::Result<()> {
-    if loaded.skipped == 0 {
-        return Ok(());
-    }
-    let transaction = connection.transaction()?;
-    {
-        let mut all = transaction.prepare("SELECT id FROM items ORDER BY id")?;
-        let mut remove = transaction.prepare("DELETE FROM items WHERE id = ?1")?;
-        let ids: Vec<u32> = all
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        let mut kept = loaded.rows.iter().map(|row| row.id).peekable();
-        for id in ids {
-            if kept.next_if_eq(&id).is_none() {
-                remove.execute([id])?;
-            }
-        }
-    }
-    transaction.commit()
-}
-
-/// Finishes what an earlier program was killed at: the damaged journal is out of the way, the new one not in its place.
-fn finish_recovery(path: &Path) -> Result<Option<Damage>, OpenError> {
-    let complete = files::beside(path, ".recovered");
-    let empty = path.metadata().is_ok_and(|main| main.len() == 0);
-    if !empty && files::exists(path)? {
-        files::remove_database(&complete)?;
-        return Ok(None);
-    }
-    if !files::exists(&complete)? {
-        if files::exists(&files::beside(path, "-wal"))? {
-            // A log alone: SQLite would remove it.
-            let set_aside = files::set_aside(path)?;
-            return Ok(Some(Damage {
-                set_aside,
-                items: 0,
-                lost: None,
-                why: "its main file is gone".to_owned(),
-            }));
-        }
-        return Ok(None);
-    }
-    let set_aside = match files::last_aside(path)? {
-        Some(aside) => {
-            files::follow(path, &aside)?;
-            aside
-        }
-        None => files::set_aside(path)?,
-    };
-    files::rename(&complete, path)?;
-    files::sync_folder(path);
-    Ok(Some(Damage {
-        set_aside,
-        items: 0,
-        lost: None,
-        why: "it was being recovered when the program ended".to_owned(),
-    }))
 }

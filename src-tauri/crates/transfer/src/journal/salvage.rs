@@ -11,13 +11,13 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, Row, params_from_iter};
+use rusqlite::{Connection, OpenFlags, Row, Statement, params_from_iter};
 
 use super::error::{JournalError, OpenError};
 use super::record::{JSON_LIMIT, NAME_LIMIT, Op, REQUEST_LIMIT};
 use super::schema::{self, PAGE, TABLES};
 use super::store::{self, ITEM_COLUMNS, WriteError};
-use super::{KEEP_RECEIPTS, KIND_LIMIT, files};
+use super::{KEEP_RECEIPTS, KIND_LIMIT, files, read};
 
 /// Rows that are written at once.
 const BATCH: usize = 4096;
@@ -55,7 +55,7 @@ const SMALL_TABLES: [Table; 5] = [
         decode: |row| {
             Some(vec![
                 number(row, 0)?,
-                store::text(row, 1, NAME_LIMIT)?.into(),
+                read::text(row, 1, NAME_LIMIT)?.into(),
             ])
         },
     },
@@ -67,7 +67,7 @@ const SMALL_TABLES: [Table; 5] = [
         decode: |row| {
             Some(vec![
                 number(row, 0)?,
-                store::json(row, 1, JSON_LIMIT)?.into(),
+                read::json(row, 1, JSON_LIMIT)?.into(),
             ])
         },
     },
@@ -77,8 +77,8 @@ const SMALL_TABLES: [Table; 5] = [
         insert: "INSERT OR REPLACE INTO settings (rowid, key, value) VALUES (?1, ?2, ?3)",
         highest: HIGHEST_NUMBER,
         decode: |row| {
-            let key = store::text(row, 1, NAME_LIMIT)?;
-            let value = store::json(row, 2, JSON_LIMIT)?;
+            let key = read::text(row, 1, NAME_LIMIT)?;
+            let value = read::json(row, 2, JSON_LIMIT)?;
             Some(vec![number(row, 0)?, key.into(), value.into()])
         },
     },
@@ -88,7 +88,7 @@ const SMALL_TABLES: [Table; 5] = [
         insert: "INSERT OR REPLACE INTO receipts (number, item, body) VALUES (?1, ?2, ?3)",
         highest: HIGHEST_NUMBER,
         decode: |row| {
-            let json = store::json(row, 2, JSON_LIMIT)?;
+            let json = read::json(row, 2, JSON_LIMIT)?;
             Some(vec![number(row, 0)?, number(row, 1)?, json.into()])
         },
     },
@@ -98,8 +98,8 @@ const SMALL_TABLES: [Table; 5] = [
         insert: "INSERT OR REPLACE INTO inbox (number, kind, body) VALUES (?1, ?2, ?3)",
         highest: HIGHEST_NUMBER,
         decode: |row| {
-            let kind = store::text(row, 1, KIND_LIMIT)?;
-            let body = store::json(row, 2, REQUEST_LIMIT)?;
+            let kind = read::text(row, 1, KIND_LIMIT)?;
+            let body = read::json(row, 2, REQUEST_LIMIT)?;
             Some(vec![number(row, 0)?, kind.into(), body.into()])
         },
     },
@@ -174,7 +174,7 @@ fn patched(path: &Path, scratch: &Path) -> Result<Option<Connection>, OpenError>
 fn first_page(scratch: &Path) -> Result<Vec<u8>, OpenError> {
     let fail = |error| OpenError::io("create", scratch, error);
     files::create_private(scratch).map_err(fail)?;
-    let made = super::connect(scratch).and_then(|mut connection| {
+    let made = super::open::connect(scratch).and_then(|mut connection| {
         connection.pragma_update(None, "page_size", PAGE as i64)?;
         schema::migrate(&mut connection, 0, schema::STEPS)
     });
@@ -214,46 +214,27 @@ fn scan(
     let (mut failures, mut fruitless) = (0, 0);
     // Large gaps are halved before small ones, so that patience that ends costs as little as it can.
     while let Some((mut low, mut high)) = todo.pop_front() {
-        let mut whole = false;
-        for (statement, rising) in [(&mut up, true), (&mut down, false)] {
-            if low > high {
-                whole = true;
-                break;
-            }
-            let Ok(mut rows) = statement.query([low, high]) else {
-                continue;
-            };
-            loop {
-                match rows.next() {
-                    Ok(None) => {
-                        whole = true;
-                        break;
-                    }
-                    Ok(Some(row)) => {
-                        // Pages that lead back to where we were must not send us in circles.
-                        let Ok(number) = row.get::<_, i64>(0) else {
-                            break;
-                        };
-                        if number < low || number > high {
-                            break;
-                        }
-                        take(row)?;
-                        fruitless = 0;
-                        if rising {
-                            low = number.saturating_add(1);
-                        } else {
-                            high = number.saturating_sub(1);
-                        }
-                    }
-                    Err(_) => break,
-                }
-            }
-            if whole {
-                break;
-            }
-        }
+        let mut taken = false;
+        let mut take = |row: &Row<'_>| {
+            taken = true;
+            take(row)
+        };
+        let whole = sweep(&mut up, true, low, high, |row, number| {
+            low = number + 1;
+            take(row)
+        })?;
         if whole || low > high {
             continue;
+        }
+        let whole = sweep(&mut down, false, low, high, |row, number| {
+            high = number - 1;
+            take(row)
+        })?;
+        if whole || low > high {
+            continue;
+        }
+        if taken {
+            fruitless = 0;
         }
         failures += 1;
         fruitless += 1;
@@ -278,6 +259,39 @@ fn scan(
     Ok(failures > 0)
 }
 
+/// Reads rows in one direction, as far as it goes. Returns whether that is all of them.
+fn sweep(
+    statement: &mut Statement<'_>,
+    rising: bool,
+    mut low: i64,
+    mut high: i64,
+    mut take: impl FnMut(&Row<'_>, i64) -> Result<(), WriteError>,
+) -> Result<bool, WriteError> {
+    let Ok(mut rows) = statement.query([low, high]) else {
+        return Ok(false);
+    };
+    loop {
+        match rows.next() {
+            Ok(None) => return Ok(true),
+            Ok(Some(row)) => {
+                // Pages that lead back to where we were must not send us in circles.
+                let Ok(number) = row.get::<_, i64>(0) else {
+                    return Ok(false);
+                };
+                if number < low || number > high {
+                    return Ok(false);
+                }
+                match rising {
+                    true => low = number + 1,
+                    false => high = number - 1,
+                }
+                take(row, number)?;
+            }
+            Err(_) => return Ok(false),
+        }
+    }
+}
+
 fn copy_items(
     source: &Connection,
     target: &mut Connection,
@@ -286,7 +300,7 @@ fn copy_items(
     let mut batch = Vec::with_capacity(BATCH);
     let highest = i64::from(u32::MAX);
     tally.gaps |= scan(source, ITEM_COLUMNS, "items", highest, |row| {
-        match store::decode_item(row) {
+        match read::decode_item(row) {
             Some(row) => batch.push(Op::Put(row)),
             None => tally.senseless += 1,
         }

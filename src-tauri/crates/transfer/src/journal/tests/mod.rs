@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod basics;
+mod bytes;
 mod damage;
 mod kill;
 mod model;
