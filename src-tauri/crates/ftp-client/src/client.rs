@@ -290,7 +290,21 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::NotFound`] and what else the server refuses.
     pub async fn retr(&self, path: &RemotePath, offset: u64) -> Result<Download, Error> {
-        Download::open(self, Command::Retr(path.clone()), offset).await
+        self.retr_sized(path, offset, None).await
+    }
+
+    /// The same for a file whose size is known, roughly at least: big ones may go by a faster cipher, see
+    /// [`stor_sized`](Client::stor_sized).
+    ///
+    /// # Errors
+    /// As [`retr`](Client::retr).
+    pub async fn retr_sized(
+        &self,
+        path: &RemotePath,
+        offset: u64,
+        size: Option<u64>,
+    ) -> Result<Download, Error> {
+        Download::open(self, Command::Retr(path.clone()), offset, size).await
     }
 
     /// Stores a file, from `offset` on over what is there (STOR, with REST before it).
@@ -298,7 +312,21 @@ impl Client {
     /// # Errors
     /// What the server refuses.
     pub async fn stor(&self, path: &RemotePath, offset: u64) -> Result<Upload, Error> {
-        Upload::open(self, Command::Stor(path.clone()), offset).await
+        self.stor_sized(path, offset, None).await
+    }
+
+    /// The same for a file whose size is known, roughly at least. Where a server can't resume sessions in TLS 1.3, the data
+    /// connections of files from 4 MiB on resume nothing, unless the server demands it; the older ciphers of TLS 1.2 are slower.
+    ///
+    /// # Errors
+    /// As [`stor`](Client::stor).
+    pub async fn stor_sized(
+        &self,
+        path: &RemotePath,
+        offset: u64,
+        size: Option<u64>,
+    ) -> Result<Upload, Error> {
+        Upload::open(self, Command::Stor(path.clone()), offset, size).await
     }
 
     /// Appends to a file (APPE).
@@ -306,7 +334,7 @@ impl Client {
     /// # Errors
     /// What the server refuses.
     pub async fn appe(&self, path: &RemotePath) -> Result<Upload, Error> {
-        Upload::open(self, Command::Appe(path.clone()), 0).await
+        Upload::open(self, Command::Appe(path.clone()), 0, None).await
     }
 
     /// ABOR: ends the transfer that runs in this session, whoever holds it, or asks an idle server for its 226.

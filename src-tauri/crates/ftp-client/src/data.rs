@@ -78,7 +78,12 @@ impl Drop for Lent {
 }
 
 impl Transfer {
-    async fn open(client: &Client, command: Command, offset: u64) -> Result<Self, Error> {
+    async fn open(
+        client: &Client,
+        command: Command,
+        offset: u64,
+        size: Option<u64>,
+    ) -> Result<Self, Error> {
         let doing = command.redacted();
         let upload = matches!(command, Command::Stor(_) | Command::Appe(_));
         let source = match &command {
@@ -89,7 +94,7 @@ impl Transfer {
             .run(move |driver| {
                 Box::pin(async move {
                     let idle = driver.config.timeouts.idle;
-                    Ok((driver.open(command, offset).await?, idle))
+                    Ok((driver.open_sized(command, offset, size).await?, idle))
                 })
             })
             .await?;
@@ -226,8 +231,9 @@ impl Download {
         client: &Client,
         command: Command,
         offset: u64,
+        size: Option<u64>,
     ) -> Result<Self, Error> {
-        Ok(Self(Transfer::open(client, command, offset).await?))
+        Ok(Self(Transfer::open(client, command, offset, size).await?))
     }
 
     pub(crate) fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
@@ -306,8 +312,9 @@ impl Upload {
         client: &Client,
         command: Command,
         offset: u64,
+        size: Option<u64>,
     ) -> Result<Self, Error> {
-        let transfer = Transfer::open(client, command, offset).await?;
+        let transfer = Transfer::open(client, command, offset, size).await?;
         if transfer.stream.stream.is_none() {
             return Err(Error::new(ErrorKind::Protocol, transfer.doing));
         }

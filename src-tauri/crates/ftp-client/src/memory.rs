@@ -38,6 +38,10 @@ pub(crate) struct Learned {
     pub(crate) tls12: bool,
     /// It has no TLS 1.2 either, so there is no point in trying again.
     pub(crate) tls13_only: bool,
+    /// It hands out no TLS 1.3 tickets at all.
+    pub(crate) no_tickets: bool,
+    /// It refused a data connection that resumed no session.
+    pub(crate) demands_resumption: bool,
     /// EPSV is refused, or leads nowhere.
     pub(crate) no_epsv: bool,
     /// `LIST -a` is taken for a file's name.

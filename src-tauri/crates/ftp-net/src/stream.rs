@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::tls::Fingerprint;
+use crate::tls::{Fingerprint, Receiving};
 
 /// rustls asks the socket for 4 KiB at a time; this much is fetched instead, and handed out in pieces.
 const READ_AHEAD: usize = 64 * 1024;
@@ -27,6 +27,8 @@ pub enum Stream {
     Plain(TcpStream),
     /// TLS in which we are the client.
     Client(Box<tokio_rustls::client::TlsStream<Wire>>),
+    /// TLS in which we are the client and only receive, see [`TlsSession::download`](crate::tls::TlsSession::download).
+    Receiving(Box<Receiving>),
     /// TLS in which we are the server.
     Server(Box<tokio_rustls::server::TlsStream<Wire>>),
 }
@@ -54,6 +56,7 @@ impl Stream {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Client(tls) => &tls.get_ref().0.tcp,
+            Self::Receiving(tls) => &tls.tcp,
             Self::Server(tls) => &tls.get_ref().0.tcp,
         }
     }
@@ -88,16 +91,24 @@ impl Stream {
     /// What TLS negotiated, `None` on a plain connection.
     #[must_use]
     pub fn tls_facts(&self) -> Option<TlsFacts> {
-        let (common, tag): (&rustls::CommonState, _) = match self {
-            Self::Plain(_) => return None,
-            Self::Client(tls) => (tls.get_ref().1, None),
+        match self {
+            Self::Plain(_) => None,
+            Self::Receiving(tls) => Some(tls.facts.clone()),
+            Self::Client(tls) => Some(TlsFacts::of(tls.get_ref().1)),
             Self::Server(tls) => {
                 let connection = tls.get_ref().1;
-                let tag = connection.received_resumption_data().map(<[u8]>::to_vec);
-                (connection, tag)
+                Some(TlsFacts {
+                    session_tag: connection.received_resumption_data().map(<[u8]>::to_vec),
+                    ..TlsFacts::of(connection)
+                })
             }
-        };
-        Some(TlsFacts {
+        }
+    }
+}
+
+impl TlsFacts {
+    pub(crate) fn of(common: &rustls::CommonState) -> Self {
+        Self {
             version: match common.protocol_version() {
                 Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
                 Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
@@ -113,8 +124,8 @@ impl Stream {
                 .peer_certificates()
                 .and_then(|chain| chain.first())
                 .map(|der| Fingerprint::of(der)),
-            session_tag: tag,
-        })
+            session_tag: None,
+        }
     }
 }
 
@@ -200,6 +211,7 @@ macro_rules! each {
         match $self.get_mut() {
             Stream::Plain($inner) => $call,
             Stream::Client($inner) => $call,
+            Stream::Receiving($inner) => $call,
             Stream::Server($inner) => $call,
         }
     };

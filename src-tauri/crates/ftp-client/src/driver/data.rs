@@ -1,11 +1,14 @@
 use std::net::{IpAddr, SocketAddr};
 
-use ftp_net::{NetError, Stream, Waited};
+use ftp_net::{NetError, Stream, Waited, tls::Versions};
 use ftp_proto::Command;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Driver, transfer::Finished};
 use crate::{DataMode, Error, ErrorKind, LogKind};
+
+/// From this many bytes on, what a cipher costs is more than what a handshake does.
+const BIG: u64 = 4 * 1024 * 1024;
 
 /// A data connection, and how to tell the task that it is done.
 pub(crate) struct Opened {
@@ -23,16 +26,53 @@ enum Way {
 impl Driver {
     /// Opens a data connection for `command`, beginning at `offset`.
     pub(crate) async fn open(&mut self, command: Command, offset: u64) -> Result<Opened, Error> {
-        if self.out_of_tickets() {
+        self.open_sized(command, offset, None).await
+    }
+
+    /// The same for a file that is known to be of this size.
+    pub(crate) async fn open_sized(
+        &mut self,
+        command: Command,
+        offset: u64,
+        size: Option<u64>,
+    ) -> Result<Opened, Error> {
+        let big = size.is_some_and(|size| size.saturating_sub(offset) >= BIG);
+        let mut refused = false;
+        if big && self.better_unresumed() {
+            match self.try_open(&command, offset, true).await {
+                Err(error) if !error.is_fatal() && looks_unresumed(&error) => refused = true,
+                outcome => return outcome,
+            }
+        }
+        // Its session can't be resumed, or can't be any more.
+        if self.could_downgrade() {
             self.downgrade().await?;
         }
-        match self.try_open(&command, offset).await {
-            Err(error) if self.failed_unresumed(&error) => {
+        let outcome = match self.try_open(&command, offset, false).await {
+            Err(error) if self.could_downgrade() && looks_unresumed(&error) => {
                 self.downgrade().await?;
-                self.try_open(&command, offset).await
+                self.try_open(&command, offset, false).await
             }
             outcome => outcome,
+        };
+        if refused && outcome.is_ok() {
+            self.learn(|learned| learned.demands_resumption = true);
         }
+        outcome
+    }
+
+    /// True where the server can resume in TLS 1.2 only and doesn't mind connections that resume nothing, as far as is
+    /// known: for a big file a whole handshake of TLS 1.3 costs less than the older ciphers do. The certificate is checked to be that of the
+    /// control connection all the same.
+    fn better_unresumed(&mut self) -> bool {
+        let Some(tls) = self.tls.as_ref().filter(|_| self.data_encrypted) else {
+            return false;
+        };
+        if tls.versions() == Versions::Any && tls.tickets_seen() == 0 && !tls.can_resume() {
+            self.learn(|learned| learned.no_tickets = true);
+        }
+        let learned = self.learned();
+        learned.no_tickets && !learned.demands_resumption
     }
 
     /// True where TLS 1.3 has given tickets, and all are used up: the next handshake could not resume.
@@ -40,18 +80,12 @@ impl Driver {
         self.could_downgrade() && self.tls.as_ref().is_some_and(|tls| tls.tickets_seen() > 0)
     }
 
-    /// True where a data connection failed the way servers fail those that don't resume.
-    fn failed_unresumed(&self, error: &Error) -> bool {
-        self.could_downgrade()
-            && match error.kind() {
-                ErrorKind::Tls => true,
-                _ => error
-                    .reply()
-                    .is_some_and(|reply| matches!(reply.code.value(), 522 | 425 | 426 | 450)),
-            }
-    }
-
-    async fn try_open(&mut self, command: &Command, offset: u64) -> Result<Opened, Error> {
+    async fn try_open(
+        &mut self,
+        command: &Command,
+        offset: u64,
+        unresumed: bool,
+    ) -> Result<Opened, Error> {
         let doing = command.redacted();
         if self.astray.is_some() && super::depends_on_cwd(command) {
             self.go_home().await?;
@@ -87,13 +121,15 @@ impl Driver {
             return Err(Error::refused(doing, reply));
         }
         self.rest_pending = false;
-        let stream = match self.data_stream(way).await {
+        let inbound = matches!(command, Command::Retr(_));
+        let stream = match self.data_stream(way, inbound, unresumed).await {
             Ok(stream) => stream,
             Err(error) => return Err(self.explain(error, &doing).await),
         };
         self.dialled = true;
         let (finished, running) = super::transfer::pair(doing);
         self.running = Some(running);
+        self.unresumed = unresumed;
         Ok(Opened {
             stream: Some(stream),
             finished,
@@ -114,7 +150,12 @@ impl Driver {
         }
     }
 
-    async fn data_stream(&mut self, way: Way) -> Result<Stream, NetError> {
+    async fn data_stream(
+        &mut self,
+        way: Way,
+        inbound: bool,
+        unresumed: bool,
+    ) -> Result<Stream, NetError> {
         let limit = self.config.timeouts.connect;
         let tcp = match way {
             Way::Passive(tcp) => tcp,
@@ -131,7 +172,12 @@ impl Driver {
         let Some(tls) = self.tls.clone().filter(|_| self.data_encrypted) else {
             return Ok(Stream::Plain(tcp));
         };
-        let stream = tls.connect(tcp, limit).await?;
+        let tls = if unresumed { tls.unresumed() } else { tls };
+        let stream = if inbound {
+            tls.download(tcp, limit).await?
+        } else {
+            tls.connect(tcp, limit).await?
+        };
         let resumed = stream.tls_facts().is_some_and(|facts| facts.resumed);
         self.publish_facts(Some(resumed));
         Ok(stream)
@@ -231,6 +277,14 @@ impl Driver {
         }
         Ok(listener)
     }
+}
+
+/// True where a data connection failed the way servers fail those that don't resume.
+fn looks_unresumed(error: &Error) -> bool {
+    *error.kind() == ErrorKind::Tls
+        || error
+            .reply()
+            .is_some_and(|reply| matches!(reply.code.value(), 522 | 425 | 426 | 450))
 }
 
 /// The first connection that comes from the server itself; others are turned away.

@@ -93,6 +93,8 @@ pub(crate) struct Driver {
     /// REST was sent and not used up.
     rest_pending: bool,
     running: Option<Running>,
+    /// The last data connection resumed no session on purpose.
+    unresumed: bool,
     kind: kind::Kind,
     /// A data connection came about in this session.
     dialled: bool,

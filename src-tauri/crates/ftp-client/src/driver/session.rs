@@ -24,16 +24,6 @@ impl Driver {
         };
         loop {
             match Self::attempt(&config, &shared, tls.as_ref()).await {
-                Ok(driver) if driver.could_downgrade() => {
-                    driver.control.log(
-                        LogKind::Info,
-                        "the server hands out no TLS 1.3 session tickets; connecting again with TLS 1.2, \
-                         whose sessions resume",
-                    );
-                    driver.learn(|learned| learned.tls12 = true);
-                    let mut driver = driver;
-                    let _ = driver.quit().await;
-                }
                 // Nothing but TLS 1.3 there: then without resumption.
                 Err(error)
                     if error.is_tls_incompatible()
@@ -151,6 +141,7 @@ impl Driver {
             hash_now: None,
             rest_pending: false,
             running: None,
+            unresumed: false,
             kind: Kind::of(&greeting),
             dialled: false,
             disruptions: 0,

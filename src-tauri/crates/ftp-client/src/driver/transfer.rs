@@ -157,6 +157,9 @@ impl Driver {
             None if complete => self.control.final_reply(doing).await,
             None => self.abort(true).await,
         };
+        if self.unresumed && matches!(&outcome, Ok(reply) if reply.code.value() == 522) {
+            self.learn(|learned| learned.demands_resumption = true);
+        }
         self.note_end();
         let _ = answer.send(outcome);
     }

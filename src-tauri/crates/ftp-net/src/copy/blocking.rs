@@ -7,13 +7,15 @@ use std::{
 
 use rustls::Connection;
 
-use super::{CHUNK, Copied, GOODBYE, pacer::Pacer, waiter::Waiter};
+use super::{CHUNK, Copied, GOODBYE, pacer::Pacer, records::Inbound, waiter::Waiter};
 use crate::{NetError, Stream, stream::Wire as AsyncWire};
 
 /// A connection in the hands of one thread.
 pub(super) struct Wire {
     tcp: TcpStream,
     tls: Option<Tls>,
+    /// In place of `tls`, where all we do is receive.
+    inbound: Option<Inbound>,
     pacer: Pacer,
 }
 
@@ -26,8 +28,14 @@ struct Tls {
 
 impl Wire {
     pub(super) fn new(stream: Stream, pacer: Pacer) -> Result<Self, NetError> {
+        let mut inbound = None;
         let (tcp, tls) = match stream {
             Stream::Plain(tcp) => (tcp, None),
+            Stream::Receiving(receiving) => {
+                let (tcp, rest) = Inbound::new(*receiving);
+                inbound = Some(rest);
+                (tcp, None)
+            }
             Stream::Client(tls) => {
                 let (wire, connection) = tls.into_inner();
                 split(wire, connection.into())
@@ -40,6 +48,7 @@ impl Wire {
         Ok(Self {
             tcp: tcp.into_std()?,
             tls,
+            inbound,
             pacer,
         })
     }
@@ -50,7 +59,18 @@ impl Wire {
     }
 
     pub(super) fn receive(&mut self, file: &File) -> Result<Copied, NetError> {
-        let Self { tcp, tls, pacer } = self;
+        let Self {
+            tcp,
+            tls,
+            inbound,
+            pacer,
+        } = self;
+        if let Some(inbound) = inbound {
+            let copied = inbound.receive(tcp, file, pacer)?;
+            inbound.say_goodbye(tcp, pacer);
+            let _ = tcp.shutdown(Shutdown::Write);
+            return Ok(copied);
+        }
         let copied = match tls {
             None => receive_plain(tcp, file, pacer)?,
             Some(tls) => tls.receive(tcp, file, pacer)?,
@@ -65,7 +85,15 @@ impl Wire {
     }
 
     pub(super) fn send(&mut self, mut file: &File) -> Result<Copied, NetError> {
-        let Self { tcp, tls, pacer } = self;
+        let Self {
+            tcp,
+            tls,
+            inbound,
+            pacer,
+        } = self;
+        if inbound.is_some() {
+            return Err(NetError::Io(io::ErrorKind::Unsupported.into()));
+        }
         let mut buffer = vec![0; CHUNK];
         let mut bytes = 0;
         loop {
@@ -160,22 +188,15 @@ impl Tls {
     fn receive(
         &mut self,
         tcp: &TcpStream,
-        mut file: &File,
+        file: &File,
         pacer: &mut Pacer,
     ) -> Result<Copied, NetError> {
         let mut plain = vec![0; CHUNK];
         let mut filled = 0;
         let mut bytes = 0;
-        let mut put = |mut data: &[u8], pacer: &mut Pacer| {
+        let mut put = |data: &[u8], pacer: &mut Pacer| {
             bytes += data.len() as u64;
-            while !data.is_empty() {
-                pacer.wait()?;
-                let (piece, rest) = data.split_at(pacer.piece(data.len()));
-                file.write_all(piece).map_err(NetError::Local)?;
-                pacer.moved(piece.len());
-                data = rest;
-            }
-            Ok::<(), NetError>(())
+            pacer.put(data, file)
         };
         let clean = 'copy: loop {
             // What is already decrypted goes first: rustls takes no more while it holds much.

@@ -6,6 +6,7 @@
 
 mod blocking;
 mod pacer;
+mod records;
 #[cfg(target_os = "linux")]
 mod splice;
 mod waiter;

@@ -1,4 +1,9 @@
-use std::{io, net::TcpStream, time::Instant};
+use std::{
+    fs::File,
+    io::{self, Write},
+    net::TcpStream,
+    time::Instant,
+};
 
 use super::{Progress, waiter::Waiter};
 use crate::{LOOK_AGAIN, NetError, Pace, Throttles};
@@ -42,6 +47,18 @@ impl Pacer {
     ) -> Result<T, NetError> {
         let pace = &mut self.pace;
         self.waiter.read(tcp, || attempt(pace.piece(most)))
+    }
+
+    /// Writes all of it to the file, as the limits allow.
+    pub(super) fn put(&mut self, mut data: &[u8], mut file: &File) -> Result<(), NetError> {
+        while !data.is_empty() {
+            self.wait()?;
+            let (piece, rest) = data.split_at(self.piece(data.len()));
+            file.write_all(piece).map_err(NetError::Local)?;
+            self.moved(piece.len());
+            data = rest;
+        }
+        Ok(())
     }
 
     /// Bytes of the file that have moved.

@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{
-    CertificateInfo, CertificateProblem, DistrustReason, Trust, session::SessionStore,
-    trust::Verifier,
+    CertificateInfo, CertificateProblem, DistrustReason, Receiving, Trust, handshake::shake_hands,
+    records::Records, session::SessionStore, trust::Verifier,
 };
-use crate::{NetError, Stream, Waited, stream::Wire, tls::Fingerprint};
+use crate::{NetError, Stream, TlsFacts, Waited, stream::Wire, tls::Fingerprint};
 
 /// Which versions of TLS a connection may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -32,6 +32,8 @@ pub struct ClientTls {
     verifier: Arc<Verifier>,
     any: Arc<ClientConfig>,
     tls12: Arc<ClientConfig>,
+    /// TLS 1.3, and a whole handshake for each connection.
+    unresumed: Arc<ClientConfig>,
 }
 
 impl ClientTls {
@@ -53,10 +55,13 @@ impl ClientTls {
             ClientConfig::builder_with_provider(provider.clone())
                 .with_protocol_versions(versions)
                 .map(|builder| {
-                    let config = builder
+                    let mut config = builder
                         .dangerous()
                         .with_custom_certificate_verifier(verifier.clone())
                         .with_no_client_auth();
+                    config.resumption = Resumption::disabled();
+                    // For downloads, which are decrypted here.
+                    config.enable_secret_extraction = true;
                     Arc::new(config)
                 })
                 .map_err(|error| NetError::BadCertificate(error.to_string()))
@@ -65,6 +70,7 @@ impl ClientTls {
             name,
             any: config(&[&rustls::version::TLS13, &rustls::version::TLS12])?,
             tls12: config(&[&rustls::version::TLS12])?,
+            unresumed: config(&[&rustls::version::TLS13])?,
             verifier,
         })
     }
@@ -88,6 +94,7 @@ impl ClientTls {
             store,
             versions,
             control: Arc::new(OnceLock::new()),
+            unresumed: self.unresumed.clone(),
         }
     }
 }
@@ -102,6 +109,7 @@ pub struct TlsSession {
     versions: Versions,
     /// The certificate of the first connection made in this session, which is the control connection.
     control: Arc<OnceLock<Control>>,
+    unresumed: Arc<ClientConfig>,
 }
 
 #[derive(Debug)]
@@ -129,27 +137,64 @@ impl TlsSession {
                 limit,
             })?
             .map_err(NetError::from_handshake)?;
-        let shown = stream
-            .get_ref()
-            .1
-            .peer_certificates()
-            .and_then(|chain| chain.first());
-        if let Some(der) = shown {
-            // Every data connection passes here: the certificate is read in full only where somebody will look at it.
-            let fingerprint = Fingerprint::of(der);
-            let control = self.control.get_or_init(|| Control {
-                by_pin: self.verifier.by_pin(fingerprint),
-                info: CertificateInfo::of(der),
-            });
-            if control.info.fingerprint != fingerprint {
-                return Err(NetError::Certificate(Box::new(CertificateProblem {
-                    info: CertificateInfo::of(der),
-                    reason: DistrustReason::Changed,
-                    host: self.name.to_str().into_owned(),
-                })));
-            }
-        }
+        self.check(stream.get_ref().1)?;
         Ok(Stream::Client(Box::new(stream)))
+    }
+
+    /// The same server and the same control connection, but each connection of it is made by a whole handshake of TLS 1.3: its
+    /// ciphers are faster than the older ones that a session may have to stay with in order to be resumed.
+    #[must_use]
+    pub fn unresumed(&self) -> Self {
+        Self {
+            config: self.unresumed.clone(),
+            store: Arc::default(),
+            versions: Versions::Any,
+            ..self.clone()
+        }
+    }
+
+    /// The same for a data connection on which nothing will be sent. It decrypts with fewer copies.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn download(&self, mut tcp: TcpStream, limit: Duration) -> Result<Stream, NetError> {
+        let handshake = shake_hands(self.config.clone(), self.name.clone(), &mut tcp);
+        let (connection, ahead) =
+            tokio::time::timeout(limit, handshake)
+                .await
+                .map_err(|_| NetError::Timeout {
+                    what: Waited::Handshake,
+                    limit,
+                })??;
+        self.check(&connection)?;
+        let facts = TlsFacts::of(&connection);
+        let records = Records::new(connection)?;
+        let receiving = Receiving::new(tcp, records, ahead, facts);
+        Ok(Stream::Receiving(Box::new(receiving)))
+    }
+
+    /// A data connection must show the certificate that the control connection has shown.
+    fn check(&self, connection: &rustls::CommonState) -> Result<(), NetError> {
+        let Some(der) = connection
+            .peer_certificates()
+            .and_then(|chain| chain.first())
+        else {
+            return Ok(());
+        };
+        // Every data connection passes here: the certificate is read in full only where somebody will look at it.
+        let fingerprint = Fingerprint::of(der);
+        let control = self.control.get_or_init(|| Control {
+            by_pin: self.verifier.by_pin(fingerprint),
+            info: CertificateInfo::of(der),
+        });
+        if control.info.fingerprint != fingerprint {
+            return Err(NetError::Certificate(Box::new(CertificateProblem {
+                info: CertificateInfo::of(der),
+                reason: DistrustReason::Changed,
+                host: self.name.to_str().into_owned(),
+            })));
+        }
+        Ok(())
     }
 
     /// The control connection's certificate, once it is connected.
@@ -196,6 +241,35 @@ impl TlsSession {
 }
 
 /// The crypto library, named by us: rustls refuses to guess where two are linked into one program.
+///
+/// The ciphers are offered in the order of their speed on this machine, each being good enough for anything (RFC 9325 section
+/// 4.2): with instructions for AES, AES with the shorter key.
 pub(super) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    if has_aes() {
+        let slowness = |suite: &rustls::SupportedCipherSuite| {
+            let name = suite.suite().as_str().unwrap_or_default();
+            u8::from(!name.contains("AES_128")) + u8::from(name.contains("CHACHA20"))
+        };
+        // TLS 1.3 stays before TLS 1.2.
+        provider
+            .cipher_suites
+            .sort_by_key(|suite| (suite.tls13().is_none(), slowness(suite)));
+    }
+    Arc::new(provider)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_aes() -> bool {
+    std::arch::is_x86_feature_detected!("aes")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn has_aes() -> bool {
+    std::arch::is_aarch64_feature_detected!("aes")
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const fn has_aes() -> bool {
+    false
 }

@@ -2,11 +2,16 @@
 
 mod certificate;
 mod client;
+mod handshake;
+mod receiving;
+mod records;
 mod server;
 mod session;
 mod trust;
 
 pub use certificate::{CertificateInfo, Fingerprint, FingerprintError};
 pub use client::{ClientTls, TlsSession, Versions};
+pub use receiving::Receiving;
+pub(crate) use records::{Records, record_len};
 pub use server::{Purpose, ServerTls};
 pub use trust::{CertificateProblem, DistrustReason, Roots, Trust};
