@@ -197,6 +197,14 @@ impl Journal {
         read::receipts(&self.connection, limit, offset).map_err(|error| self.failed(&error))
     }
 
+    /// The last receipt of an item.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn receipt(&self, id: u32) -> Result<Option<Receipt>, JournalError> {
+        read::receipt(&self.connection, id).map_err(|error| self.failed(&error))
+    }
+
     /// How many receipts there are.
     ///
     /// # Errors

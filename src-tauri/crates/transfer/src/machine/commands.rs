@@ -42,6 +42,11 @@ impl Machine {
             }
             self.unschedule(id);
             self.set_state(id, stopped_state(kind));
+            let runs = self.items.get(&id).is_some_and(|item| item.job.is_some());
+            if kind == StopKind::Cancelled && !runs {
+                self.discard(id);
+                self.forget_try(id);
+            }
         }
     }
 

@@ -78,6 +78,7 @@ impl Extra {
     /// Nothing that a finished item without it would miss.
     fn is_needless(&self) -> bool {
         self.root.is_none()
+            && self.start_at.is_none()
             && self.error.is_none()
             && self.conflict.is_none()
             && self.resumed_from == 0

@@ -35,7 +35,7 @@ pub(crate) use item::{Item, JobId};
 use item::{Numbers, Root};
 
 use crate::journal::Op;
-use crate::work::{Assignment, StopKind};
+use crate::work::{Assignment, StopKind, Task};
 use crate::{
     Counts, Direction, Hold, ItemKind, NewTransfer, Options, Priority, Receipt, RetryPolicy,
     SiteKey, TransferId,
@@ -67,6 +67,8 @@ pub(crate) enum Action {
     },
     /// Give these items of the job up; with `all`, the whole job.
     Stop { job: JobId, all: bool },
+    /// Remove what tries at these have left, which nobody wants any more.
+    Discard { site: SiteKey, tasks: Vec<Task> },
 }
 
 /// Which items changed since the last time someone asked.
@@ -142,6 +144,7 @@ pub(crate) struct Machine {
     jobs: BTreeMap<JobId, Job>,
     targets: HashSet<u64>,
     stops: BTreeSet<JobId>,
+    discards: BTreeMap<u32, Vec<Task>>,
     changes: Changes,
     next_id: TransferId,
     next_job: NonZeroU64,
@@ -180,6 +183,7 @@ impl Machine {
             jobs: BTreeMap::new(),
             targets: HashSet::new(),
             stops: BTreeSet::new(),
+            discards: BTreeMap::new(),
             changes: Changes::default(),
             next_id: 1,
             next_job: NonZeroU64::MIN,
@@ -291,6 +295,10 @@ impl Machine {
     /// The journal can't be written, or can again. While it can't, nothing is started.
     pub(crate) fn journal_trouble(&mut self, why: Option<String>) {
         self.journal_trouble = why;
+    }
+
+    pub(crate) fn is_in_trouble(&self) -> bool {
+        self.journal_trouble.is_some()
     }
 
     pub(crate) fn is_paused(&self) -> bool {

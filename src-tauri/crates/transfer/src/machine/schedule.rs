@@ -25,6 +25,10 @@ impl Machine {
                 Some(Action::Stop { job, all })
             })
             .collect();
+        for (site, tasks) in std::mem::take(&mut self.discards) {
+            let site = self.sites[site as usize].key.clone();
+            actions.push(Action::Discard { site, tasks });
+        }
         while let Some(&(due, id)) = self.delayed.first() {
             if due > now.time {
                 break;
@@ -273,6 +277,18 @@ impl Machine {
             site: self.sites[site as usize].key.clone(),
             assignment,
         })
+    }
+
+    /// What tries at this item have left, if any have begun, is to be removed.
+    pub(super) fn discard(&mut self, id: TransferId) {
+        let Some(item) = self.items.get(&id) else {
+            return;
+        };
+        let begun = item.extra.as_ref().is_some_and(|e| e.begun.is_some());
+        if begun && item.job.is_none() && item.state != State::Done {
+            let (site, task) = (item.site, self.task(id, item));
+            self.discards.entry(site).or_default().push(task);
+        }
     }
 
     fn task(&self, id: TransferId, item: &Item) -> Task {

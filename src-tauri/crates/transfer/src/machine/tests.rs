@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::error::{Error, RemoteError, Retry};
-use crate::work::{Child, Done, Existing, Outcome, Walked};
+use crate::work::{Child, Done, Existing, Identity, Note, Outcome, Walked};
 use crate::{ConflictRule, Facts, Place, State};
 
 pub(super) fn rules() -> Rules {
@@ -92,7 +92,7 @@ fn starts(machine: &mut Machine, now: Now) -> Vec<(JobId, Vec<TransferId>)> {
             Action::Start {
                 job, assignment, ..
             } => Some((job, ids_of(&assignment))),
-            Action::Stop { .. } => None,
+            Action::Stop { .. } | Action::Discard { .. } => None,
         })
         .collect()
 }
@@ -255,6 +255,29 @@ fn what_is_paused_keeps_its_place_and_what_is_cancelled_does_not_go_on() {
     end(&mut machine, at(1), running[1].0, ids[1], done(5));
     assert_eq!(state(&machine, ids[1]), State::Done);
     assert_eq!(state(&machine, ids[2]), State::Paused);
+}
+
+#[test]
+fn what_a_cancelled_item_has_left_is_removed() {
+    let mut machine = Machine::new(rules());
+    let id = machine.add(at(0), &[new("a", ItemKind::File, BIG)])[0];
+    let (job, _) = starts(&mut machine, at(0))[0].clone();
+    machine.note(id, Note::Begun(Identity::default()));
+    machine.pause(&[id]);
+    end(&mut machine, at(1), job, id, Outcome::Aborted);
+    machine.poll(at(1));
+    machine.cancel(&[id]);
+    let actions = machine.poll(at(1));
+    assert!(
+        matches!(&actions[..], [Action::Discard { tasks, .. }] if tasks[0].begun.is_some()),
+        "{actions:?}"
+    );
+    machine.retry(at(2), &[id]);
+    let actions = machine.poll(at(2));
+    assert!(
+        matches!(&actions[..], [Action::Start { assignment: Assignment::File(task), .. }] if task.begun.is_none()),
+        "{actions:?}"
+    );
 }
 
 #[test]

@@ -261,6 +261,7 @@ impl Machine {
     /// Takes an item off, and off the folders above it.
     pub(super) fn remove(&mut self, id: TransferId) {
         self.unschedule(id);
+        self.discard(id);
         let Some(item) = self.items.get(&id) else {
             return;
         };

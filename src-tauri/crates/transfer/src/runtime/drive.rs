@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -13,13 +14,14 @@ use crate::SiteKey;
 use crate::error::Error;
 use crate::jobs::{self, Live};
 use crate::machine::{Action, JobId, Time};
-use crate::work::{Assignment, Ledger, Outcome};
+use crate::work::{Assignment, Ledger, Outcome, Task};
 
 /// How often progress is looked at.
 const SAMPLE_PAUSE: Duration = Duration::from_millis(100);
 /// How long after a failed write of the journal it is tried again.
 pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// How often the inbox of the journal is looked at.
+const MOST_LOOKS: usize = 100;
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// The timetable is looked at at least this often: the clock may be put right.
 const CLOCK_PAUSE: Duration = Duration::from_secs(30);
@@ -27,6 +29,7 @@ const CLOCK_PAUSE: Duration = Duration::from_secs(30);
 /// What the driver does next.
 struct Turn {
     starts: Vec<(JobId, SiteKey, Assignment, Live)>,
+    discards: Vec<(SiteKey, Vec<Task>)>,
     next: Option<Time>,
     close_idle: bool,
 }
@@ -45,6 +48,10 @@ pub(super) async fn drive(shared: Arc<Shared>) {
                 }
                 Err(error) => shared.not_started(job, &assignment, error),
             }
+        }
+        for (site, tasks) in turn.discards {
+            let shared = shared.clone();
+            tokio::spawn(async move { jobs::discard(&shared.pool, &site, &tasks).await });
         }
         if turn.close_idle {
             // In a task of its own: a server that is slow to say goodbye holds nobody up.
@@ -89,12 +96,11 @@ impl Shared {
             state.last_sample = now.time;
             for (job, live) in &state.jobs {
                 let total = live.total.get().copied();
-                state
-                    .machine
-                    .progress(now, *job, live.progress.bytes(), total);
+                let bytes = live.progress.bytes() + live.resumed.load(Ordering::Relaxed);
+                state.machine.progress(now, *job, bytes, total);
             }
         }
-        let mut starts = Vec::new();
+        let (mut starts, mut discards) = (Vec::new(), Vec::new());
         for action in state.machine.poll(now) {
             match action {
                 Action::Start {
@@ -106,6 +112,7 @@ impl Shared {
                     state.jobs.insert(job, live.clone());
                     starts.push((job, site, assignment, live));
                 }
+                Action::Discard { site, tasks } => discards.push((site, tasks)),
                 Action::Stop { job, all } => {
                     if let Some(live) = state.jobs.get(&job)
                         && all
@@ -147,6 +154,7 @@ impl Shared {
         }
         Turn {
             starts,
+            discards,
             next,
             close_idle,
         }
@@ -222,18 +230,29 @@ impl Shared {
         {
             let now = self.now().time;
             let mut state = self.lock();
-            if state.next_look > now {
+            // What has been done but can't be written down would be done again.
+            if state.next_look > now || state.machine.is_in_trouble() {
                 return;
             }
             state.next_look = now + LOOK_PAUSE;
         }
-        match writer.requests().await {
-            Ok(requests) => {
-                for taken in requests {
-                    self.fulfil(&taken);
+        // Some at a time; they stay there until it is written that they have been done.
+        for _ in 0..MOST_LOOKS {
+            match writer.requests().await {
+                Ok(requests) if requests.is_empty() => return,
+                Ok(requests) => {
+                    for taken in requests {
+                        self.fulfil(&taken);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the inbox can't be read");
+                    return;
                 }
             }
-            Err(error) => tracing::warn!(%error, "the inbox can't be read"),
+            if self.flush().await.is_err() {
+                return;
+            }
         }
     }
 }
