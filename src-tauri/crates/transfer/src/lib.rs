@@ -29,6 +29,7 @@ mod ftp;
 mod job;
 #[allow(dead_code, unused_imports)]
 mod journal;
+pub mod mirror;
 #[allow(dead_code)]
 mod names;
 #[allow(dead_code)]
