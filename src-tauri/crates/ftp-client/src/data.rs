@@ -211,6 +211,11 @@ impl Transfer {
         if !reply.code.is_completion() {
             return Err(Error::refused(self.doing, reply));
         }
+        // vsftpd lists a folder that it can't read as an empty one, and says so only here: "226 Transfer done (but
+        // failed to open directory)." Taken for empty, it would make a mirror delete what is in it.
+        if reply.text().contains("failed to open directory") {
+            return Err(Error::with_reply(ErrorKind::Refused, self.doing, reply));
+        }
         match self.source {
             // Somebody in between can end a TLS connection early, and the server would not know. It can't touch
             // the answer to SIZE.
