@@ -44,8 +44,7 @@ impl Driver {
                 outcome => return outcome,
             }
         }
-        // Its session can't be resumed, or can't be any more.
-        if self.could_downgrade() {
+        if self.out_of_tickets() {
             self.downgrade().await?;
         }
         let outcome = match self.try_open(&command, offset, false).await {
@@ -75,9 +74,9 @@ impl Driver {
         learned.no_tickets && !learned.demands_resumption
     }
 
-    /// True where TLS 1.3 has given tickets, and all are used up: the next handshake could not resume.
+    /// True where the next data connection could resume nothing, but could in TLS 1.2: all tickets are used up, or none ever came.
     pub(super) fn out_of_tickets(&self) -> bool {
-        self.could_downgrade() && self.tls.as_ref().is_some_and(|tls| tls.tickets_seen() > 0)
+        self.could_downgrade()
     }
 
     async fn try_open(
