@@ -1,11 +1,13 @@
 //! What the engine's tests share. The tests themselves stand in `tests/`.
 #![allow(clippy::unwrap_used)]
 
+pub mod batches;
 pub mod drops;
 pub mod files;
 pub mod own;
 pub mod queueing;
 pub mod scripted;
+pub mod slip;
 
 use std::{
     sync::{Arc, Mutex},
@@ -42,6 +44,13 @@ impl Log {
     /// The commands sent.
     pub fn sent(&self) -> Vec<String> {
         self.lines(LogKind::Sent)
+    }
+
+    /// Who said what, in order.
+    pub fn events(&self) -> Vec<(LogKind, String)> {
+        let events = self.0.lock().unwrap();
+        let event = |event: &LogEvent| (event.kind, event.text.clone());
+        events.iter().map(event).collect()
     }
 
     /// Everything, for a failing test to show.

@@ -137,6 +137,11 @@ impl OwnServer {
         self.dir.path().join("authority.pem")
     }
 
+    /// The folder of [`Store::Disk`].
+    pub fn root(&self) -> PathBuf {
+        self.dir.path().join("root")
+    }
+
     /// The files behind it.
     pub fn vfs(&self) -> &dyn Vfs {
         &*self.vfs

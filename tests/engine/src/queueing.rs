@@ -9,6 +9,7 @@ use std::{
 };
 
 use ftp_client::{Client, Config};
+use futures_util::FutureExt;
 use transfer::{
     Connector, Direction, ItemKind, NewTransfer, Queue, QueueConfig, RetryPolicy, SiteKey, State,
     Transfer, TransferId,
@@ -39,6 +40,8 @@ pub fn queue_to(config: Config, workers: usize) -> (Queue, Log) {
     };
     let config = QueueConfig {
         workers,
+        connections: workers,
+        wait_for_room: false,
         retry: RetryPolicy {
             first_pause: Duration::from_millis(200),
             ..RetryPolicy::default()
@@ -66,7 +69,9 @@ pub fn add(
         modified: None,
         options: std::sync::Arc::default(),
     };
-    queue.enqueue(vec![new])[0]
+    let ids = queue.enqueue(vec![new]).now_or_never();
+    // Without a journal there is nothing to wait for.
+    ids.unwrap().unwrap()[0]
 }
 
 /// An item, after all of the queue is done.

@@ -17,7 +17,7 @@ use engine_tests::{
 use ftp_server::{User, vfs::MemoryTree};
 use std::sync::Arc;
 use support::{Kind, Options, RealServer, Skipped, Tls, skip_loudly};
-use transfer::{Direction, Error, ItemKind, Queue, State, Transfer, Verified};
+use transfer::{Direction, Error, ItemKind, Queue, State, Transfer};
 
 fn errors(queue: &Queue) -> Vec<Transfer> {
     let mut items = queue.list();
@@ -305,8 +305,8 @@ async fn real_two_hundred_small_uploads_over_four_connections() {
             .filter(|item| item.kind == ItemKind::File)
         {
             assert_eq!(
-                (item.attempts, item.verified),
-                (1, Some(Verified::Size)),
+                (item.attempts, item.verified.map(|checks| checks.size)),
+                (1, Some(true)),
                 "{item:?}"
             );
         }

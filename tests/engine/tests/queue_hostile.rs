@@ -201,7 +201,7 @@ async fn a_short_file_is_not_taken_for_a_changed_one() {
         let target = dir.path().join("d");
         let id = add(&queue, Direction::Download, ItemKind::Folder, &target, "/d");
         let mut errors = Vec::new();
-        let mut updates = queue.subscribe();
+        let mut updates = queue.subscribe(transfer::Interest::Everything);
         let follow = async {
             while let Some(update) = updates.next().await {
                 let items = match update {
@@ -252,8 +252,12 @@ async fn answers_that_nobody_can_read_are_no_answers() {
         let id = add(&queue, Direction::Download, ItemKind::File, &local, &remote);
         let item = finished(&queue, id).await;
         assert_eq!(
-            (item.state, item.attempts, item.verified),
-            (State::Done, 1, None),
+            (
+                item.state,
+                item.attempts,
+                item.verified.is_some_and(|checks| checks.size)
+            ),
+            (State::Done, 1, false),
             "{item:?}\n{}",
             log.all()
         );

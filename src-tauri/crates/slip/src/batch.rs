@@ -4,10 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use transfer::{Queue, QueueConfig, QueueUpdate, Transfer};
+use transfer::{
+    Hold, Interest, Limits, Queue, QueueConfig, QueueUpdate, State, Summary, Transfer, Updates,
+};
 
+use crate::ask;
 use crate::cli::How;
-use crate::connect::Connections;
+use crate::connect::{Connections, can_ask};
 use crate::exit::{Failure, Status, Tally};
 use crate::plan::Planned;
 use crate::progress::Progress;
@@ -15,7 +18,7 @@ use crate::report::Reporter;
 use crate::servers::Servers;
 use crate::signals::Stop;
 
-/// How long servers are waited for at the end. By then what is half done here is removed.
+/// How long servers are waited for at the end. By then what is half done here is removed, or noted.
 const LEAVING_LIMIT: Duration = Duration::from_secs(5);
 
 /// The queue of one command: it ends with it.
@@ -34,28 +37,38 @@ pub(crate) async fn run(
         return Ok(tally.status());
     }
     let servers = Arc::new(servers);
-    let queue = Queue::new(config(how.connections), servers.clone());
-    let stop = Stop::watch();
-    let work = Work {
-        queue: &queue,
-        servers: &servers,
-        connections,
-        stop,
-        recursive,
-        tally,
-        finished_before: HashSet::new(),
+    let config = QueueConfig {
+        limits: Limits {
+            total: how.limit.and_then(|limit| limit.0),
+            ..Limits::default()
+        },
+        // Somebody waits for the outcome.
+        wait_for_room: false,
+        ..config(how.connections)
     };
-    let mut updates = queue.subscribe();
-    queue.enqueue(transfers);
-    work.run(&mut updates).await
+    let queue = Queue::new(config, servers.clone());
+    let mut work = Work::new(&queue, &servers, connections);
+    work.tally = tally;
+    work.recursive = recursive;
+    let updates = queue.subscribe(Interest::Everything);
+    queue
+        .enqueue(transfers)
+        .await
+        .map_err(|error| Failure::Other(error.to_string()))?;
+    work.run(updates).await
 }
 
-fn config(at_most: Option<u8>) -> QueueConfig {
-    QueueConfig {
-        workers: usize::from(at_most.unwrap_or(4)),
+/// How a queue works for a command.
+pub(crate) fn config(connections: Option<u8>) -> QueueConfig {
+    let mut config = QueueConfig {
         keep_idle: Duration::from_secs(5),
         ..QueueConfig::default()
+    };
+    if let Some(connections) = connections {
+        config.connections = usize::from(connections);
+        config.workers = config.workers.max(config.connections);
     }
+    config
 }
 
 /// A queue that is being worked on.
@@ -64,80 +77,185 @@ pub(crate) struct Work<'a> {
     servers: &'a Servers,
     connections: &'a Connections,
     stop: Stop,
-    recursive: bool,
-    tally: Tally,
-    finished_before: HashSet<transfer::TransferId>,
+    /// No failure comes from a missing -r.
+    pub(crate) recursive: bool,
+    pub(crate) tally: Tally,
+    /// The queue outlives the command: what was finished before is not its business, and what is left stays.
+    pub(crate) is_kept: bool,
 }
 
-impl Work<'_> {
+/// Why the work has ended.
+enum End {
+    Idle,
+    Stopped,
+    Failed(Failure),
+}
+
+impl<'a> Work<'a> {
+    /// From now on signals don't end the program, but the work.
+    pub(crate) fn new(
+        queue: &'a Queue,
+        servers: &'a Servers,
+        connections: &'a Connections,
+    ) -> Self {
+        Self {
+            queue,
+            servers,
+            connections,
+            stop: Stop::watch(),
+            recursive: false,
+            tally: Tally::default(),
+            is_kept: false,
+        }
+    }
+
     /// Until nothing is left, or somebody wants it to stop. Takes leave of the servers.
-    async fn run(self, updates: &mut transfer::Updates) -> Result<Status, Failure> {
+    pub(crate) async fn run(self, mut updates: Updates) -> Result<Status, Failure> {
         let Self {
             queue,
             connections,
             mut stop,
+            is_kept,
             ..
         } = self;
+        let output = connections.output;
         let mut reporter = Reporter {
-            output: connections.output,
+            output,
             servers: self.servers,
-            progress: Progress::new(connections.output),
-            reported: self.finished_before,
+            progress: Progress::new(output),
+            reported: HashSet::new(),
             tally: self.tally,
             recursive: self.recursive,
             stop: stop.clone(),
         };
-        let idle = queue.wait_idle();
-        tokio::pin!(idle);
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                () = stop.wished() => break Ok(true),
-                update = updates.next() => {
-                    let items = match update {
-                        Some(QueueUpdate::Snapshot { items, .. }) => items,
-                        Some(QueueUpdate::Changes { upserts, .. }) => upserts,
-                        None => break Ok(false),
-                    };
-                    if let Err(failure) = reporter.see(&items).await {
-                        break Err(failure);
+        let mut held = None;
+        let mut is_first = is_kept;
+        let end = loop {
+            let idle = queue.wait_idle();
+            tokio::pin!(idle);
+            let end = loop {
+                tokio::select! {
+                    biased;
+                    () = stop.wished() => break End::Stopped,
+                    update = updates.next() => {
+                        let (items, summary) = match update {
+                            Some(QueueUpdate::Snapshot { items, summary, .. }) => (items, summary),
+                            Some(QueueUpdate::Changes { upserts, summary, .. }) => (upserts, summary),
+                            None => break End::Idle,
+                        };
+                        if std::mem::take(&mut is_first) {
+                            reporter.pass_over(&items);
+                        }
+                        tell_hold(&mut held, &summary, &reporter);
+                        if let Err(failure) = reporter.see(&items).await {
+                            break End::Failed(failure);
+                        }
                     }
+                    () = &mut idle => break End::Idle,
                 }
-                () = &mut idle => break Ok(false),
+            };
+            if !matches!(end, End::Idle) {
+                break end;
+            }
+            let items = queue.list();
+            if std::mem::take(&mut is_first) {
+                reporter.pass_over(&items);
+            }
+            if let Err(failure) = reporter.see(&items).await {
+                break End::Failed(failure);
+            }
+            let asking: Vec<Transfer> = items
+                .into_iter()
+                .filter(|item| item.state == State::Asking)
+                .collect();
+            if asking.is_empty() || !can_ask(output) {
+                break End::Idle;
+            }
+            reporter.progress.hide();
+            match ask::rule(self.servers, &asking, &mut stop).await {
+                Ok(Some(rule)) => {
+                    let ids: Vec<_> = asking.iter().map(|item| item.id).collect();
+                    queue.answer(&ids, rule);
+                }
+                Ok(None) => break End::Stopped,
+                Err(failure) => break End::Failed(failure),
             }
         };
-        // Also takes leave of the servers, and removes what is half done.
-        let stopped = matches!(outcome, Ok(true) | Err(_));
-        if stopped {
-            reporter.progress.aside(|| {
-                if outcome.is_ok() {
-                    connections.output.message("stopping");
-                }
-            });
-        }
-        let last: Vec<Transfer> = if stopped { Vec::new() } else { queue.list() };
-        let rest = match outcome {
-            Ok(true) => {
-                leave(queue).await;
-                reporter.see(&queue.list()).await
-            }
-            Ok(false) => {
-                let seen = reporter.see(&last).await;
+        let outcome = match end {
+            End::Idle => {
                 tokio::select! {
                     () = leave(queue) => {}
                     // Everything is done and said.
                     () = stop.wished() => {}
                 }
-                seen
+                Ok(())
             }
-            Err(failure) => {
+            End::Stopped => {
+                reporter.progress.aside(|| {
+                    output.message(if is_kept {
+                        "stopping; what is left stays in the queue"
+                    } else {
+                        "stopping"
+                    });
+                });
+                leave(queue).await;
+                reporter.see(&queue.list()).await
+            }
+            End::Failed(failure) => {
                 leave(queue).await;
                 Err(failure)
             }
         };
         reporter.progress.finish();
-        rest?;
+        outcome?;
+        if is_kept {
+            tell_rest(&queue.summary(), &mut reporter);
+        }
         Ok(reporter.tally.status())
+    }
+}
+
+/// Says once why everything waits.
+fn tell_hold(held: &mut Option<Hold>, summary: &Summary, reporter: &Reporter<'_>) {
+    if *held == summary.held {
+        return;
+    }
+    held.clone_from(&summary.held);
+    let text = match held {
+        Some(Hold::DiskFull { path }) => format!(
+            "the disk is full ({}); it goes on when there is room",
+            path.display()
+        ),
+        Some(Hold::Journal { why }) => {
+            format!("the queue's journal can't be written ({why}); it goes on when it can")
+        }
+        None => "it goes on".to_owned(),
+    };
+    reporter.progress.aside(|| reporter.output.message(text));
+}
+
+/// What stays in a queue that is kept.
+fn tell_rest(summary: &Summary, reporter: &mut Reporter<'_>) {
+    let files = &summary.files;
+    let parts: Vec<String> = [
+        (files.waiting + files.running, "waiting"),
+        (files.paused, "paused"),
+        (
+            files.asking,
+            "with a target that exists (slip queue run asks in a terminal)",
+        ),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if !parts.is_empty() {
+        reporter
+            .output
+            .remark(format!("left in the queue: {}", parts.join(", ")));
+    }
+    if files.waiting + files.running + files.asking > 0 {
+        reporter.tally.failed(Status::SomeFailed);
     }
 }
 

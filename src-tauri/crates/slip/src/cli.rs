@@ -1,6 +1,7 @@
 //! The command line's words.
 
 mod how;
+mod queue;
 mod values;
 
 use std::net::IpAddr;
@@ -11,6 +12,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ftp_client::{Fingerprint, TlsMode};
 
 pub(crate) use how::{Conflicts, How, Rule};
+pub(crate) use queue::{
+    Items, Mirror, Queue, QueueAdd, QueueCommand, QueueList, QueueRun, Receipts,
+};
 
 const AFTER: &str = "\
 Addresses:
@@ -31,7 +35,8 @@ Exit codes:
   2  usage
   3  could not connect
   4  refused login (by the server, or by us: no password, or no TLS and no --plaintext)
-  5  the server's certificate is not trusted";
+  5  the server's certificate is not trusted
+  6  the queue's journal can't be used: another slip or Slipway has it, a newer one wrote it";
 
 /// An FTP client and server.
 #[derive(Debug, Parser)]
@@ -113,6 +118,10 @@ pub(crate) enum Command {
     Get(Box<Get>),
     /// Upload files and folders
     Put(Box<Put>),
+    /// Make a folder like another, here or on a server
+    Mirror(Box<Mirror>),
+    /// Keep transfers in a queue that survives everything
+    Queue(Queue),
     /// Make folders
     Mkdir(Mkdir),
     /// Remove files and folders

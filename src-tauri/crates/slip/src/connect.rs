@@ -1,6 +1,7 @@
 //! From an address to a session.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use ftp_client::ftp_proto::{Argument, RemotePath};
 use ftp_client::{
@@ -20,6 +21,8 @@ use crate::url::{Place, Scheme, Server, Url};
 
 /// What was learned of servers.
 const MEMORY: &str = "servers.json";
+/// How long a server's limit of connections is not put to the test again.
+const BELIEVED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes sessions as the options say.
 pub(crate) struct Connections {
@@ -79,6 +82,23 @@ impl Connections {
                 self.output.message(format!("{}: {error}", file.display()));
             }
         }
+    }
+
+    /// How many connections a server was lately found to take. `None`: nobody knows, or it was so long ago that it is worth
+    /// another try.
+    pub(crate) fn connections_of(&self, target: &Target) -> Option<u8> {
+        let config = target.config();
+        let (most, at) = self.hosts.connections(&config.host, config.port)?;
+        let is_fresh = at.elapsed().is_ok_and(|age| age < BELIEVED);
+        (is_fresh && most > 0).then_some(most)
+    }
+
+    /// Remembers that a server takes no more of us.
+    pub(crate) fn learn_connections(&self, target: &Target, most: usize) {
+        let config = target.config();
+        let most = u8::try_from(most).ok();
+        self.hosts
+            .learn_connections(&config.host, config.port, most, SystemTime::now());
     }
 
     /// The rule for targets that exist, which must be one that can be followed here.

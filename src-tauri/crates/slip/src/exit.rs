@@ -17,6 +17,7 @@ pub(crate) enum Status {
     NoConnection = 3,
     LoginRefused = 4,
     Certificate = 5,
+    Journal = 6,
 }
 
 /// Why a command, or one item of it, failed. `Display` is for people and holds no password.
@@ -30,6 +31,8 @@ pub(crate) enum Failure {
     NoPassword { place: String },
     /// The server or the network failed in a session; `item` is what it was about.
     Remote { item: String, error: Error },
+    /// The queue's journal can't be used.
+    Journal(String),
     /// Everything else: this computer's disk, saved sites.
     Other(String),
     /// Whoever read our output has enough of it.
@@ -55,6 +58,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Status::Usage,
             Self::NoPassword { .. } => Status::LoginRefused,
+            Self::Journal(_) => Status::Journal,
             Self::Other(_) => Status::SomeFailed,
             Self::BrokenPipe => Status::Done,
             Self::Connect { error, .. } => match error.kind() {
@@ -86,7 +90,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Other(text) => f.write_str(text),
+            Self::Usage(text) | Self::Other(text) | Self::Journal(text) => f.write_str(text),
             Self::NoPassword { place } => write!(
                 f,
                 "{place}: no password: set SLIP_PASSWORD, or store one in the keyring (--remember), or run it in a \

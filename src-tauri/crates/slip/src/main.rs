@@ -1,6 +1,7 @@
 //! The command line of Slipway: see `slip --help` and docs/slip.md.
 
 mod arguments;
+mod ask;
 mod batch;
 mod cli;
 mod commands;

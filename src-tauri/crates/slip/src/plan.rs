@@ -45,6 +45,7 @@ pub(crate) struct Planner<'a> {
     transfers: Vec<NewTransfer>,
     targets: HashSet<(Direction, Vec<u8>)>,
     tally: Tally,
+    absolute: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -61,7 +62,14 @@ impl<'a> Planner<'a> {
             transfers: Vec::new(),
             targets: HashSet::new(),
             tally: Tally::default(),
+            absolute: false,
         }
+    }
+
+    /// Local paths get absolute: the plan may be carried out by a program that works elsewhere.
+    pub(crate) fn absolute(mut self) -> Self {
+        self.absolute = true;
+        self
     }
 
     pub(crate) fn finish(self) -> Planned {
@@ -166,18 +174,19 @@ impl<'a> Planner<'a> {
             }
             _ => ItemKind::Folder,
         };
-        let local =
-            match (target, url.file_name()) {
-                (LocalTarget::Named(name), _) => name.clone(),
-                // All of the login's folder: into the target itself.
-                (LocalTarget::Folder(folder), None) => folder.clone(),
-                (LocalTarget::Folder(folder), Some(name)) => {
-                    let name = Name::try_from(name).and_then(|name| name.to_local());
-                    folder.join(name.map_err(|error| {
-                        Failure::usage(format!("{error}; -o gives it another one"))
-                    })?)
-                }
-            };
+        let local = match (target, url.file_name()) {
+            (LocalTarget::Named(name), _) => name.clone(),
+            // All of the login's folder: into the target itself.
+            (LocalTarget::Folder(folder), None) => folder.clone(),
+            (LocalTarget::Folder(folder), Some(name)) => {
+                let name = Name::try_from(name).and_then(|name| name.to_local());
+                folder.join(name.map_err(|error| {
+                    Failure::usage(format!(
+                        "{error}; give the target a name of its own (get -o)"
+                    ))
+                })?)
+            }
+        };
         let remote = match path {
             Some(path) => path,
             None => here()?,
@@ -209,6 +218,12 @@ impl<'a> Planner<'a> {
                 &Failure::usage("something else of this command has the same target"),
             );
         }
+        let local = if self.absolute {
+            std::path::absolute(&local)
+                .map_err(|error| Failure::Other(format!("{}: {error}", local.display())))?
+        } else {
+            local
+        };
         self.servers.add(session, url);
         self.transfers.push(NewTransfer {
             site,
@@ -276,7 +291,7 @@ impl Opened {
 }
 
 /// The folder of a login that the server has no name for.
-fn here() -> Result<RemotePath, Failure> {
+pub(crate) fn here() -> Result<RemotePath, Failure> {
     parse_bytes(b".")
 }
 

@@ -101,6 +101,11 @@ impl Progress {
         self.bar.suspend(print)
     }
 
+    /// Makes room for a question; it comes back by itself.
+    pub(crate) fn hide(&self) {
+        self.bar.suspend(|| {});
+    }
+
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }

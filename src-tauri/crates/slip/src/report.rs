@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use ftp_client::ftp_proto::RemotePath;
+use ftp_client::ftp_proto::{Name, RemotePath};
 use ftp_client::{Client, ErrorKind};
 use serde::Serialize;
 use transfer::{Direction, ItemKind, SiteKey, State, Transfer, TransferId};
@@ -115,8 +115,8 @@ pub(crate) struct Reporter<'a> {
 impl Reporter<'_> {
     pub(crate) async fn see(&mut self, items: &[Transfer]) -> Result<(), Failure> {
         for item in items {
-            self.progress.update(item);
             if item.state.is_open() {
+                self.progress.update(item);
                 // What was tried again by request is reported again.
                 self.reported.remove(&item.id);
                 continue;
@@ -124,6 +124,7 @@ impl Reporter<'_> {
             if !self.reported.insert(item.id) {
                 continue;
             }
+            self.progress.update(item);
             let error = match (&item.state, &item.error) {
                 (State::Done | State::Skipped, _) => None,
                 // Its children have said it.
@@ -153,14 +154,15 @@ impl Reporter<'_> {
         Ok(())
     }
 
+    /// These were finished before this began.
+    pub(crate) fn pass_over(&mut self, items: &[Transfer]) {
+        let finished = items.iter().filter(|item| !item.state.is_open());
+        self.reported.extend(finished.map(|item| item.id));
+    }
+
     fn report(&self, item: &Transfer, error: Option<String>) -> Report {
-        let (source, target) = shown_ends(
-            self.servers,
-            item.direction,
-            &item.site,
-            &item.remote,
-            &item.local,
-        );
+        let source = shown_item(self.servers, item).0;
+        let target = shown_target(self.servers, item);
         Report {
             source,
             target,
@@ -244,7 +246,34 @@ pub(crate) fn state_name(state: State) -> &'static str {
     }
 }
 
-/// Source and target of an item as they are shown.
+/// Source and target of an item as they were asked for.
+pub(crate) fn shown_item(servers: &Servers, item: &Transfer) -> (String, String) {
+    shown_ends(
+        servers,
+        item.direction,
+        &item.site,
+        &item.remote,
+        &item.local,
+    )
+}
+
+/// The target with the name that it got.
+pub(crate) fn shown_target(servers: &Servers, item: &Transfer) -> String {
+    let (mut local, mut remote) = (item.local.clone(), item.remote.clone());
+    if let Some(name) = &item.target_name {
+        match item.direction {
+            Direction::Download => local.set_file_name(name),
+            Direction::Upload => {
+                if let (Ok(name), Some(folder)) = (Name::try_from(name.as_str()), remote.parent()) {
+                    remote = folder.join(&name);
+                }
+            }
+        }
+    }
+    shown_ends(servers, item.direction, &item.site, &remote, &local).1
+}
+
+/// Source and target of a transfer as they are shown.
 pub(crate) fn shown_ends(
     servers: &Servers,
     direction: Direction,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use ftp_client::ftp_proto::RemotePath;
 use ftp_client::{Client, ErrorKind};
 use tokio::sync::OnceCell;
-use transfer::{Connector, SiteKey};
+use transfer::{Connector, SiteKey, SiteProfile};
 
 use crate::connect::{Connections, Session, Target};
 use crate::exit::{Failure, Status};
@@ -53,6 +53,34 @@ impl Servers {
             server.ready().push(session.client.clone());
             Arc::new(server)
         });
+    }
+
+    /// Finds out how to connect to a server, so that it need not be asked for later.
+    pub(crate) async fn prepare(&self, site: &SiteKey) {
+        if let (Err(failure), Ok(server)) = (self.target(site).await, self.server(site)) {
+            server.refuse(failure);
+        }
+    }
+
+    /// Ends the sessions that nobody has used.
+    pub(crate) async fn close(self) {
+        let servers: Vec<_> = self.lock().drain().map(|(_, server)| server).collect();
+        for server in servers {
+            let ready = std::mem::take(&mut *server.ready());
+            for client in ready {
+                let _ = client.quit().await;
+            }
+        }
+    }
+
+    /// Makes use of one more session of a server.
+    pub(crate) fn lend(&self, session: Session, url: &Url) {
+        let site = session.target.key();
+        let known = self.lock().get(&site).cloned();
+        match known {
+            Some(server) => server.ready().push(session.client),
+            None => self.add(&session, url),
+        }
     }
 
     /// The address of a path on a server, for people.
@@ -173,5 +201,24 @@ impl Connector for Servers {
         let session = session.map_err(|failure| server.refuse(failure))?;
         server.met(&session);
         Ok(session.client)
+    }
+
+    fn profile(&self, site: &SiteKey) -> SiteProfile {
+        let learned = self.server(site).ok().and_then(|server| {
+            let target = server.target.get()?;
+            self.connections.connections_of(target)
+        });
+        SiteProfile {
+            connections: learned.map(usize::from),
+            ..SiteProfile::default()
+        }
+    }
+
+    fn connections_learned(&self, site: &SiteKey, most: usize) {
+        if let Ok(server) = self.server(site)
+            && let Some(target) = server.target.get()
+        {
+            self.connections.learn_connections(target, most);
+        }
     }
 }

@@ -175,6 +175,11 @@ impl Url {
         })
     }
 
+    /// True where the text can only be meant as an address, be it a wrong one.
+    pub(crate) fn is_meant(text: &str) -> bool {
+        strip_site(text).is_some() || Scheme::strip(text).is_some()
+    }
+
     /// True where the address is that of a folder for certain: it ends in a slash, or names nothing but the server.
     pub(crate) fn is_folder(&self) -> bool {
         self.path.is_empty() || self.path.ends_with(b"/")

@@ -3,15 +3,88 @@
 //! Downloads are written through a handle of the folder that the caller named (`base`); what lies below it is reached
 //! by cap-std, which follows no link out of it, whatever someone puts there meanwhile.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+use crate::Facts;
 use crate::error::Error;
+
+/// A local folder that things are written to.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    pub(crate) dir: Dir,
+    pub(crate) path: PathBuf,
+}
+
+/// What has a name in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum There {
+    Nothing,
+    File(Facts),
+    /// A link: its target is nobody's business.
+    Link,
+    Folder,
+}
+
+impl Folder {
+    /// A folder below `base`, which is made if it is not there.
+    pub(crate) fn open(base: &Path, relative: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            dir: open_folder(base, relative)?,
+            path: match relative.as_os_str().is_empty() {
+                true => base.to_owned(),
+                false => base.join(relative),
+            },
+        })
+    }
+
+    pub(crate) fn look(&self, name: &OsStr) -> Result<There, Error> {
+        match self.dir.symlink_metadata(name) {
+            Ok(found) if found.is_file() => Ok(There::File(Facts {
+                size: Some(found.len()),
+                modified: found
+                    .modified()
+                    .ok()
+                    .and_then(|time| time.into_std().try_into().ok()),
+            })),
+            Ok(found) if found.is_dir() => Ok(There::Folder),
+            Ok(_) => Ok(There::Link),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(There::Nothing),
+            Err(error) => Err(Error::local("look at", &self.path.join(name), error)),
+        }
+    }
+
+    /// Makes a symbolic link; what has the name is replaced unless it is a folder.
+    #[cfg(unix)]
+    pub(crate) fn make_link(&self, name: &OsStr, to: &OsStr) -> Result<(), Error> {
+        let fail = |error| Error::local("create the link", &self.path.join(name), error);
+        match self.dir.remove_file(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
+            _ => {}
+        }
+        self.dir.symlink(to, name).map_err(fail)
+    }
+
+    /// What was renamed in it survives a loss of power.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        // Elsewhere folders are no files that could be written out.
+        #[cfg(unix)]
+        rustix::fs::fsync(&self.dir)
+            .or_else(|error| match error {
+                // A handle that is only a place can't be; the way to it can.
+                rustix::io::Errno::BADF => File::open(&self.path)?.sync_all(),
+                error => Err(error.into()),
+            })
+            .map_err(|error| Error::local("write", &self.path, error))?;
+        Ok(())
+    }
+}
 
 /// Makes a folder below `base` (or `base` itself); one that is there already will do.
 pub(crate) fn make_folder(base: &Path, relative: &Path) -> Result<(), Error> {
@@ -36,6 +109,27 @@ pub(crate) struct Source {
     pub(crate) file: File,
     pub(crate) size: u64,
     pub(crate) modified: Option<SystemTime>,
+    /// The permissions, where the system has them.
+    pub(crate) mode: Option<u32>,
+}
+
+impl Source {
+    /// Whether the file is still as it was when it was opened.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.file
+            .metadata()
+            .is_ok_and(|now| now.len() == self.size && now.modified().ok() == self.modified)
+    }
+}
+
+#[cfg(unix)]
+pub(crate) fn mode_of(metadata: &fs::Metadata) -> Option<u32> {
+    Some(std::os::unix::fs::MetadataExt::mode(metadata) & 0o777)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn mode_of(_metadata: &fs::Metadata) -> Option<u32> {
+    None
 }
 
 /// Opens a file for upload. Links to files are followed; anything but a file is refused without being read.
@@ -64,6 +158,7 @@ pub(crate) fn open_source(path: &Path) -> Result<Source, Error> {
     Ok(Source {
         size: metadata.len(),
         modified: metadata.modified().ok(),
+        mode: mode_of(&metadata),
         file,
     })
 }

@@ -1,29 +1,31 @@
 //! The queue's needs met by the FTP client.
 
-use std::error::Error as StdError;
+mod collect;
+mod errors;
+mod look;
+
 use std::fs::File;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use ftp_client::ftp_proto::{
-    Precision, RemotePath, escape,
-    listing::{Entry, Kind, Line},
+    Command, RemotePath, Reply, escape,
+    listing::{Kind, Line},
 };
-use ftp_client::{Client, ErrorKind, Progress};
+use ftp_client::{BatchOptions, Client, ErrorKind, FetchFile, Fetched, StoreFile, Stored};
 use jiff::Timestamp;
+use tokio::io::AsyncReadExt;
+use tokio::sync::OnceCell;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::SiteKey;
-use crate::error::{Error, RemoteError, Retry};
-use crate::queue::Connector;
-use crate::remote::{Found, FoundEntry, FoundKind, Remote, Remotes};
-
-/// How many lines of a listing are collected. The largest folders that people have stay far below.
-const MOST_ENTRIES: usize = 5_000_000;
-/// How long all names of a listing may be together.
-const MOST_NAME_BYTES: u64 = 1 << 30;
+use self::collect::{Collected, exact, found_entry};
+use self::errors::{no_reply, refused, remote_error, transfer_error};
+use crate::error::{Error, RemoteError};
+use crate::remote::{Beginning, Found, Learned, Moved, Remote, Remotes, Sent, Start, Wire};
+use crate::runtime::Connector;
+use crate::work::Existing;
+use crate::{HashAlgorithm, SiteKey};
 
 pub(crate) struct FtpRemotes(Arc<dyn Connector>);
 
@@ -42,6 +44,8 @@ impl Remotes for FtpRemotes {
             no_size: AtomicBool::new(false),
             no_mdtm: AtomicBool::new(false),
             no_mfmt: AtomicBool::new(false),
+            site_help: OnceCell::new(),
+            learned: Learned::default(),
         }))
     }
 }
@@ -52,13 +56,20 @@ struct FtpRemote {
     no_size: AtomicBool,
     no_mdtm: AtomicBool,
     no_mfmt: AtomicBool,
+    /// What SITE HELP says, in upper case.
+    site_help: OnceCell<String>,
+    learned: Learned,
 }
 
 #[async_trait]
 impl Remote for FtpRemote {
+    fn learned(&self) -> &Learned {
+        &self.learned
+    }
+
     async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, Error> {
         let mut listing = self.client.list(Some(folder)).await.map_err(remote_error)?;
-        let mut collected = Collected::new(MOST_ENTRIES, MOST_NAME_BYTES);
+        let mut collected = Collected::within_memory();
         while let Some(line) = listing.next().await.map_err(remote_error)? {
             match line {
                 Line::Entry(entry) => found_entry(entry).map_or(Ok(()), |e| collected.add(e))?,
@@ -73,6 +84,14 @@ impl Remote for FtpRemote {
         unless_unsupported(&self.no_size, self.client.size(file)).await
     }
 
+    async fn sizes(&self, files: &[RemotePath]) -> Result<Vec<Option<u64>>, RemoteError> {
+        self.ask_sizes(files).await
+    }
+
+    async fn existing(&self, files: &[RemotePath]) -> Result<Vec<Existing>, RemoteError> {
+        self.look_at(files).await
+    }
+
     async fn listed_size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
         let entry = self.client.stat(file).await.map_err(remote_error)?;
         Ok(entry.size.filter(|_| entry.kind == Kind::File))
@@ -82,56 +101,214 @@ impl Remote for FtpRemote {
         unless_unsupported(&self.no_mdtm, self.client.mdtm(file)).await
     }
 
-    async fn set_modified(&self, file: &RemotePath, time: Timestamp) -> Result<(), RemoteError> {
-        unless_unsupported(&self.no_mfmt, self.client.mfmt(file, time))
-            .await
-            .map(|_| ())
+    async fn mode(&self, file: &RemotePath) -> Result<Option<u32>, RemoteError> {
+        let entry = self.client.stat(file).await.map_err(remote_error)?;
+        Ok(entry.permissions)
     }
 
-    async fn make_folder(&self, folder: &RemotePath) -> Result<(), RemoteError> {
+    async fn set_modified(&self, file: &RemotePath, time: Timestamp) -> Result<bool, RemoteError> {
+        unless_unsupported(&self.no_mfmt, self.client.mfmt(file, time))
+            .await
+            .map(|set| set.is_some())
+    }
+
+    async fn set_mode(&self, file: &RemotePath, mode: u32) -> Result<(), RemoteError> {
+        self.client.chmod(file, mode).await.map_err(remote_error)
+    }
+
+    async fn make_folder(&self, folder: &RemotePath) -> Result<bool, RemoteError> {
         let refused = match self.client.mkd(folder).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(true),
             Err(error) => error,
         };
         // Servers say in many ways that it is there already, so we look.
         if matches!(refused.kind(), ErrorKind::Refused | ErrorKind::NotFound)
             && self.client.is_dir(folder).await.map_err(remote_error)?
         {
-            return Ok(());
+            return Ok(false);
         }
         Err(remote_error(refused))
+    }
+
+    async fn is_folder(&self, path: &RemotePath) -> Result<bool, RemoteError> {
+        self.client.is_dir(path).await.map_err(remote_error)
+    }
+
+    async fn real_path(&self, folder: &RemotePath) -> Result<Option<RemotePath>, RemoteError> {
+        self.client.real_path(folder).await.map_err(remote_error)
+    }
+
+    async fn make_link(&self, link: &RemotePath, to: &[u8]) -> Result<bool, RemoteError> {
+        self.site_symlink(link, to).await
     }
 
     async fn delete(&self, file: &RemotePath) -> Result<(), RemoteError> {
         self.client.dele(file).await.map_err(remote_error)
     }
 
+    async fn delete_many(&self, files: &[RemotePath]) -> Result<Vec<bool>, RemoteError> {
+        let commands = files.iter().cloned().map(Command::Dele).collect();
+        let replies = self.client.burst(commands).await.map_err(remote_error)?;
+        Ok(replies.iter().map(|r| r.code.is_completion()).collect())
+    }
+
+    async fn rename_many(
+        &self,
+        pairs: &[(RemotePath, RemotePath)],
+    ) -> Result<Vec<Result<(), RemoteError>>, RemoteError> {
+        if let [(from, to)] = pairs {
+            return match self.client.rename(from, to).await.map_err(remote_error) {
+                Err(error) if error.connection_lost => Err(error),
+                outcome => Ok(vec![outcome]),
+            };
+        }
+        let commands = pairs
+            .iter()
+            .flat_map(|(from, to)| [Command::Rnfr(from.clone()), Command::Rnto(to.clone())])
+            .collect();
+        let replies = self.client.burst(commands).await.map_err(remote_error)?;
+        let outcome = |pair: &[Reply], (from, to): &(RemotePath, RemotePath)| match pair {
+            [_, done] if done.code.is_completion() => Ok(()),
+            // The second only says that the first has failed.
+            [first, _] if !first.code.is_intermediate() => Err(refused("RNFR", from, first)),
+            [_, second] => Err(refused("RNTO", to, second)),
+            _ => Err(no_reply()),
+        };
+        let mut outcomes: Vec<_> = replies
+            .chunks(2)
+            .zip(pairs)
+            .map(|(replies, pair)| outcome(replies, pair))
+            .collect();
+        outcomes.resize_with(pairs.len(), || Err(no_reply()));
+        Ok(outcomes)
+    }
+
+    async fn hashes(
+        &self,
+        files: &[RemotePath],
+    ) -> Result<Vec<Option<(HashAlgorithm, String)>>, RemoteError> {
+        let told = self
+            .client
+            .hash_many(files, &ftp_client::HashAlgorithm::ALL)
+            .await
+            .map_err(remote_error)?;
+        let mut hashes = match told {
+            None => Vec::new(),
+            Some((algorithm, hashes)) => {
+                let algorithm = ours(algorithm);
+                hashes
+                    .into_iter()
+                    .map(|hash| hash.map(|hash| (algorithm, hash)))
+                    .collect()
+            }
+        };
+        hashes.resize(files.len(), None);
+        Ok(hashes)
+    }
+
+    fn can_restart(&self) -> bool {
+        let facts = self.client.facts();
+        facts.features.is_empty() || facts.features.rest_stream()
+    }
+
     async fn download(
         &self,
         file: &RemotePath,
+        from: &Beginning,
         into: File,
-        progress: &Progress,
-    ) -> Result<u64, Error> {
-        let download = self.client.retr(file, 0).await.map_err(remote_error)?;
+        wire: &Wire,
+    ) -> Result<Moved, Error> {
+        let start = from.offset.saturating_sub(from.tail.len() as u64);
+        let download = self.client.retr_sized(file, start, wire.size).await;
+        let download = download.map_err(remote_error)?;
+        let mut download = download.throttled(wire.throttles.clone());
+        if !from.tail.is_empty() {
+            let mut theirs = Vec::with_capacity(from.tail.len());
+            let wanted = from.tail.len() as u64;
+            if let Err(error) = (&mut download).take(wanted).read_to_end(&mut theirs).await {
+                return Err(transfer_error(download.failed(error).await));
+            }
+            if theirs != from.tail {
+                // Dropped, it is given up; the session stays usable.
+                return Ok(Moved::Differs);
+            }
+        }
         download
-            .copy_to_file(into, progress.clone())
+            .copy_to_file(into, wire.progress.clone())
             .await
+            .map(Moved::Bytes)
             .map_err(transfer_error)
+    }
+
+    async fn piece(
+        &self,
+        file: &RemotePath,
+        offset: u64,
+        most: usize,
+        wire: &Wire,
+    ) -> Result<Vec<u8>, Error> {
+        let download = self.client.retr(file, offset).await.map_err(remote_error)?;
+        let mut download = download.throttled(wire.throttles.clone());
+        let mut piece = Vec::with_capacity(most);
+        // One more, to see whether that was all: then the transfer can end in good order.
+        let limit = most as u64 + 1;
+        match (&mut download).take(limit).read_to_end(&mut piece).await {
+            Err(error) => return Err(transfer_error(download.failed(error).await)),
+            Ok(read) if read <= most => download.finish().await.map_err(transfer_error)?,
+            Ok(_) => piece.truncate(most),
+        }
+        Ok(piece)
     }
 
     async fn upload(
         &self,
         from: File,
         file: &RemotePath,
-        progress: &Progress,
+        start: Start,
+        wire: &Wire,
         begun: &AtomicBool,
     ) -> Result<u64, Error> {
-        let upload = self.client.stor(file, 0).await.map_err(remote_error)?;
+        let upload = match start {
+            Start::At(offset) => {
+                let size = from.metadata().ok().map(|local| local.len());
+                self.client.stor_sized(file, offset, size).await
+            }
+            Start::End => self.client.appe(file).await,
+        };
+        let upload = upload.map_err(remote_error)?;
         begun.store(true, Ordering::Relaxed);
         upload
-            .copy_from_file(from, progress.clone())
+            .throttled(wire.throttles.clone())
+            .copy_from_file(from, wire.progress.clone())
             .await
             .map_err(transfer_error)
+    }
+
+    async fn fetch_many(
+        &self,
+        files: Vec<FetchFile>,
+        wire: &Wire,
+        outcomes: UnboundedSender<(usize, Result<Fetched, RemoteError>)>,
+    ) -> Result<(), RemoteError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let work = self.client.fetch_many(files, batch_options(wire), sender);
+        forward(work, receiver, outcomes, |fetched| fetched).await
+    }
+
+    async fn store_many(
+        &self,
+        files: Vec<StoreFile>,
+        wire: &Wire,
+        outcomes: UnboundedSender<(usize, Result<Sent, RemoteError>)>,
+    ) -> Result<(), RemoteError> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let work = self.client.store_many(files, batch_options(wire), sender);
+        forward(work, receiver, outcomes, |stored: Stored| Sent {
+            size: stored.size.is_some(),
+            time: matches!(stored.time_set, Some(Ok(()))),
+            renamed: matches!(stored.renamed, Some(Ok(()))),
+        })
+        .await
     }
 
     async fn quit(&self) {
@@ -139,6 +316,42 @@ impl Remote for FtpRemote {
         if let Err(error) = self.client.clone().quit().await {
             tracing::debug!(%error, "a server said no goodbye");
         }
+    }
+}
+
+fn batch_options(wire: &Wire) -> BatchOptions {
+    BatchOptions {
+        progress: wire.progress.clone(),
+        throttles: wire.throttles.clone(),
+    }
+}
+
+/// Passes outcomes on while the work goes on. When nobody wants them any more, what has not begun is left out.
+async fn forward<T, U>(
+    work: impl Future<Output = Result<(), ftp_client::Error>>,
+    mut from: UnboundedReceiver<(usize, Result<T, ftp_client::Error>)>,
+    to: UnboundedSender<(usize, Result<U, RemoteError>)>,
+    change: impl Fn(T) -> U,
+) -> Result<(), RemoteError> {
+    let pass = async move {
+        while let Some((place, outcome)) = from.recv().await {
+            let outcome = outcome.map(&change).map_err(remote_error);
+            if to.send((place, outcome)).is_err() {
+                break;
+            }
+        }
+    };
+    let (done, ()) = tokio::join!(work, pass);
+    done.map_err(remote_error)
+}
+
+fn ours(algorithm: ftp_client::HashAlgorithm) -> HashAlgorithm {
+    match algorithm {
+        ftp_client::HashAlgorithm::Sha512 => HashAlgorithm::Sha512,
+        ftp_client::HashAlgorithm::Sha256 => HashAlgorithm::Sha256,
+        ftp_client::HashAlgorithm::Sha1 => HashAlgorithm::Sha1,
+        ftp_client::HashAlgorithm::Md5 => HashAlgorithm::Md5,
+        ftp_client::HashAlgorithm::Crc32 => HashAlgorithm::Crc32,
     }
 }
 
@@ -156,145 +369,5 @@ async fn unless_unsupported<T>(
             Ok(None)
         }
         Err(error) => Err(remote_error(error)),
-    }
-}
-
-/// A listing as far as it has come, within limits: a server may send lines for ever.
-struct Collected {
-    found: Vec<Found>,
-    name_bytes: u64,
-    most_entries: usize,
-    most_name_bytes: u64,
-}
-
-impl Collected {
-    fn new(most_entries: usize, most_name_bytes: u64) -> Self {
-        Self {
-            found: Vec::new(),
-            name_bytes: 0,
-            most_entries,
-            most_name_bytes,
-        }
-    }
-
-    fn add(&mut self, found: Found) -> Result<(), Error> {
-        let length = match &found {
-            Found::Entry(entry) => entry.name.len(),
-            Found::Unparsed(line) => line.len(),
-        };
-        let name_bytes = self.name_bytes + length as u64;
-        if self.found.len() >= self.most_entries || name_bytes > self.most_name_bytes {
-            return Err(Error::ListingTooLong {
-                entries: self.found.len(),
-                bytes: self.name_bytes,
-            });
-        }
-        self.name_bytes = name_bytes;
-        self.found.push(found);
-        Ok(())
-    }
-}
-
-/// `None` for the folder itself and the one above it.
-fn found_entry(entry: Entry) -> Option<Found> {
-    let kind = match entry.kind {
-        Kind::File => FoundKind::File,
-        Kind::Dir => FoundKind::Folder,
-        Kind::Link => FoundKind::Link,
-        Kind::CurrentDir | Kind::ParentDir => return None,
-        Kind::Other => FoundKind::Other,
-    };
-    if matches!(entry.name.as_slice(), b"." | b"..") && kind == FoundKind::Folder {
-        return None;
-    }
-    let modified = entry
-        .modified
-        .filter(|m| m.zone_known && matches!(m.precision, Precision::Second | Precision::Milli))
-        .map(|m| m.timestamp);
-    Some(Found::Entry(FoundEntry {
-        name: entry.name,
-        kind,
-        size: entry.size,
-        modified,
-    }))
-}
-
-/// An error of a transfer: the local disk, or the rest of the world.
-fn transfer_error(error: ftp_client::Error) -> Error {
-    if *error.kind() == ErrorKind::Local
-        && let Some(source) = io_cause(&error)
-    {
-        // The client knows the file by its handle only; the job knows its path.
-        return Error::local("read or write", Path::new(""), source);
-    }
-    Error::Remote(remote_error(error))
-}
-
-/// The system's own error at the root of another, copied by what it says.
-fn io_cause(error: &ftp_client::Error) -> Option<io::Error> {
-    let mut at = error.source();
-    while let Some(cause) = at {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return Some(match io.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::new(io.kind(), io.to_string()),
-            });
-        }
-        at = cause.source();
-    }
-    None
-}
-
-fn remote_error(error: ftp_client::Error) -> RemoteError {
-    let retry = match error.kind() {
-        ErrorKind::Busy => Retry::Busy,
-        _ if error.is_retryable() => Retry::Backoff,
-        _ => Retry::Never,
-    };
-    RemoteError {
-        message: error.to_string(),
-        retry,
-        connection_lost: error.is_fatal(),
-        original: Some(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_listing_is_collected_up_to_its_limits() {
-        let line = |length: usize| Found::Unparsed("x".repeat(length));
-        let entry = |length: usize| {
-            Found::Entry(FoundEntry {
-                name: vec![b'x'; length],
-                kind: FoundKind::File,
-                size: None,
-                modified: None,
-            })
-        };
-        let mut by_count = Collected::new(3, 1000);
-        let mut by_length = Collected::new(1000, 30);
-        for make in [&line as &dyn Fn(usize) -> Found, &entry, &line] {
-            by_count.add(make(10)).unwrap();
-            by_length.add(make(10)).unwrap();
-        }
-        for mut full in [by_count, by_length] {
-            let error = full.add(entry(1)).unwrap_err();
-            assert!(
-                matches!(
-                    error,
-                    Error::ListingTooLong {
-                        entries: 3,
-                        bytes: 30
-                    }
-                ),
-                "{error:?}"
-            );
-            assert_eq!(error.retry(), Retry::Never);
-            assert_eq!(full.found.len(), 3);
-        }
     }
 }

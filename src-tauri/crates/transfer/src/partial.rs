@@ -1,54 +1,88 @@
 //! A download on its way.
 //!
-//! Its temporary file has a fixed name, so that a left-over is found and replaced. That two programs don't write to the
-//! same one is seen to by a lock of the file, which lasts as long as somebody has it open, and by nothing longer: what
-//! a program left that was killed is not locked. File systems without locks (some network ones) do without; there, as
-//! everywhere, the file is put in place only if the name still means the file that was written.
+//! Its temporary file has a fixed name, so that a left-over is found: it is continued where that is wanted, and else
+//! replaced. That two programs don't write to the same one is seen to by a lock of the file, which lasts as long as
+//! somebody has it open, and by nothing longer: what a program left that was killed is not locked. File systems without
+//! locks (some network ones) do without; there, as everywhere, the file is put in place only if the name still means the
+//! file that was written.
+
+mod claim;
+mod name;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, FileTimes, TryLockError};
-use std::io;
+use std::fs::{File, FileTimes};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use cap_std::fs::{Dir, OpenOptions};
+pub(crate) use self::name::{is_temporary, temporary_bytes, temporary_name};
 
-use crate::disk::open_folder;
+use self::claim::{Claim, claim, inode_of, names_inode, open_target};
+use crate::disk::Folder;
 use crate::error::Error;
+use crate::remote::Beginning;
 
-/// What temporary names end in.
-const SUFFIX: &str = ".slippart";
-/// No file system in use allows longer names, in bytes (or units that are no longer).
-const NAME_LIMIT: usize = 255;
-/// How often the name is fought for with others that come and go.
-const TURNS: usize = 16;
+/// So many bytes before the place where a file is continued are compared with its source.
+pub(crate) const TAIL: u64 = 64 * 1024;
+/// Smaller files are not worth a reservation.
+const WORTH_RESERVING: u64 = 1 << 20;
 
-/// A file under a temporary name in the folder of its target, locked. Dropped without [`commit`](Self::commit), it is
-/// removed.
+/// Device and number of a file.
+pub(crate) type Inode = (u64, u64);
+
+/// A file under a temporary name in the folder of its target, locked. Dropped, it stays to be continued, unless the
+/// thread is panicking.
 #[derive(Debug)]
 pub(crate) struct Partial {
-    folder: Dir,
-    temporary: OsString,
-    name: OsString,
-    path: PathBuf,
+    spot: Spot,
     file: File,
-    in_place: bool,
+    /// What was there when it was opened.
+    found: u64,
+    /// Room was reserved beyond its end.
+    reserved: bool,
+    /// It is the target itself, which is being continued.
+    is_target: bool,
+    settled: bool,
+}
+
+/// A file under its temporary name that nobody holds open any more, and the name that it will have.
+#[derive(Debug)]
+pub(crate) struct Spot {
+    pub(crate) folder: Arc<Folder>,
+    temporary: OsString,
+    pub(crate) name: OsString,
+    inode: Option<Inode>,
+    /// It was given its time.
+    pub(crate) has_time: bool,
+}
+
+/// What is done with a complete file before it gets its name.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Finish {
+    /// How long it must be.
+    pub(crate) length: Option<u64>,
+    pub(crate) modified: Option<SystemTime>,
+    pub(crate) mode: Option<u32>,
+    pub(crate) sync: bool,
+}
+
+/// Whether a file got its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    Yes,
+    /// Something has that name by now, which was not to be replaced.
+    Taken,
 }
 
 impl Partial {
-    /// Makes the temporary file, and the folders that it needs. What an earlier run left under that name is removed.
+    /// Makes the temporary file. What an earlier run left under that name is removed, or with `keep` continued if it is
+    /// a file of nobody else's.
     ///
     /// # Errors
     /// [`Error::TargetInUse`] where somebody else is downloading to the same target.
-    pub(crate) fn create(base: &Path, relative: &Path) -> Result<Self, Error> {
-        let path = base.join(relative);
-        let name = relative.file_name().ok_or_else(|| {
-            Error::local(
-                "create",
-                &path,
-                io::Error::from(io::ErrorKind::InvalidInput),
-            )
-        })?;
+    pub(crate) fn open(folder: &Arc<Folder>, name: &OsStr, keep: bool) -> Result<Self, Error> {
+        let path = folder.path.join(name);
         if is_temporary(name) {
             // It could be the temporary file of another download, which one of the two would then lose.
             return Err(Error::UnsafeName {
@@ -56,212 +90,334 @@ impl Partial {
                 why: "names like this are those of unfinished downloads".to_owned(),
             });
         }
-        let folder = open_folder(base, relative.parent().unwrap_or(Path::new("")))?;
         let temporary = temporary_name(name);
-        let file = claim(&folder, &temporary, &path)?;
+        let Claim { file, found } = claim(&folder.dir, &temporary, &path, keep)?;
         Ok(Self {
-            folder,
-            temporary,
-            name: name.to_owned(),
-            path,
+            spot: Spot::new(folder, temporary, name, &file),
             file,
-            in_place: false,
+            found,
+            reserved: false,
+            is_target: false,
+            settled: false,
         })
     }
 
-    /// Another handle of the temporary file, at its beginning.
-    pub(crate) fn file(&self) -> Result<File, Error> {
-        self.file
-            .try_clone()
-            .map_err(|error| Error::local("open", &self.path, error))
+    /// The target itself, to be continued at its end; `None` if it is not a plain file.
+    pub(crate) fn of_target(folder: &Arc<Folder>, name: &OsStr) -> Result<Option<Self>, Error> {
+        let Some(Claim { file, found }) = open_target(&folder.dir, name, &folder.path.join(name))?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            spot: Spot::new(folder, name.to_owned(), name, &file),
+            file,
+            found,
+            reserved: false,
+            is_target: true,
+            settled: false,
+        }))
     }
 
-    /// Sets the time and puts the file in its place, over what was there.
-    pub(crate) fn commit(mut self, modified: Option<SystemTime>) -> Result<(), Error> {
-        let fail = |error| Error::local("write", &self.path, error);
-        if let Some(modified) = modified {
-            // A file system that can't hold this time is no reason to lose the file.
-            if let Err(error) = self.file.set_times(FileTimes::new().set_modified(modified)) {
-                tracing::debug!(%error, path = %self.path.display(), "the time was not set");
+    /// How much of it was there when it was opened, and is to be continued.
+    pub(crate) fn found(&self) -> u64 {
+        self.found
+    }
+
+    /// Begins from nothing.
+    pub(crate) fn restart(&mut self) -> Result<(), Error> {
+        self.file.set_len(0).map_err(|error| self.fail(error))?;
+        (self.found, self.reserved) = (0, false);
+        Ok(())
+    }
+
+    /// What is there, to go on from.
+    pub(crate) fn beginning(&self) -> Result<Beginning, Error> {
+        let length = self.found.min(TAIL);
+        let mut tail = vec![0; length as usize];
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.found - length))
+            .and_then(|_| file.read_exact(&mut tail))
+            .map_err(|error| Error::local("read", &self.path(), error))?;
+        Ok(Beginning {
+            offset: self.found,
+            tail,
+        })
+    }
+
+    /// Another handle of the file, which stands where it is to be continued.
+    pub(crate) fn file(&self) -> Result<File, Error> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(self.found))
+            .and_then(|_| self.file.try_clone())
+            .map_err(|error| Error::local("open", &self.path(), error))
+    }
+
+    /// The file itself, to be read from its beginning.
+    pub(crate) fn reader(&self) -> Result<File, Error> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))
+            .and_then(|_| self.file.try_clone())
+            .map_err(|error| Error::local("open", &self.path(), error))
+    }
+
+    /// Reserves the room for a file of this size, where the file system can do that cheaply. The file's length stays
+    /// what it is, so that it still tells how much of it there is.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`] if there is no room for it; not for a size that no disk of this kind could hold, which is a
+    /// server's mistake.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn reserve(&mut self, size: u64) -> Result<(), Error> {
+        use rustix::fs::FallocateFlags;
+        use rustix::io::Errno;
+        const TMPFS: i64 = 0x0102_1994;
+        if size < WORTH_RESERVING || size <= self.found {
+            return Ok(());
+        }
+        // In memory it would be filled page by page, for nothing.
+        let in_memory =
+            rustix::fs::fstatfs(&self.file).is_ok_and(|system| system.f_type as i64 == TMPFS);
+        if in_memory {
+            return Ok(());
+        }
+        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, size) {
+            Ok(()) => {
+                self.reserved = true;
+                Ok(())
+            }
+            Err(error @ (Errno::NOSPC | Errno::DQUOT)) => {
+                let whole = rustix::fs::fstatvfs(&self.file)
+                    .map(|disk| disk.f_blocks.saturating_mul(disk.f_frsize));
+                match whole {
+                    Ok(whole) if size > whole => Ok(()),
+                    _ => Err(self.fail(error.into())),
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no room was reserved");
+                Ok(())
             }
         }
-        if !is_same(&self.folder, &self.temporary, &self.file).map_err(fail)? {
-            return Err(fail(replaced()));
-        }
-        self.folder
-            .rename(&self.temporary, &self.folder, &self.name)
-            .map_err(fail)?;
-        self.in_place = true;
+    }
+
+    /// Elsewhere files grow as they are written.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn reserve(&mut self, _size: u64) -> Result<(), Error> {
+        let _ = (WORTH_RESERVING, self.reserved);
         Ok(())
+    }
+
+    /// Gives a complete file its time and permissions, and closes it. It still has its temporary name then.
+    ///
+    /// # Errors
+    /// [`Error::SizeDiffers`] if somebody else has written to it too.
+    pub(crate) fn finish(mut self, finish: Finish) -> Result<Spot, Error> {
+        self.let_go();
+        let length = self
+            .file
+            .metadata()
+            .map_err(|error| self.fail(error))?
+            .len();
+        if let Some(wanted) = finish.length.filter(|&wanted| wanted != length) {
+            self.remove();
+            return Err(Error::SizeDiffers {
+                expected: length,
+                received: wanted,
+            });
+        }
+        self.spot.has_time = set_time(&self.file, finish.modified, &self.path());
+        #[cfg(unix)]
+        if let Some(mode) = finish.mode {
+            use std::os::unix::fs::PermissionsExt as _;
+            // As with the time: no reason to lose the file.
+            let permissions = std::fs::Permissions::from_mode(mode & 0o777);
+            if let Err(error) = self.file.set_permissions(permissions) {
+                tracing::debug!(%error, path = %self.path().display(), "the permissions were not set");
+            }
+        }
+        if finish.sync {
+            self.file.sync_all().map_err(|error| self.fail(error))?;
+        }
+        self.settled = true;
+        Ok(self.spot.share())
+    }
+
+    /// Leaves what is there to be continued. What was reserved beyond it is given back.
+    pub(crate) fn keep(mut self) {
+        self.let_go();
+        self.settled = true;
+        let is_empty = self.file.metadata().is_ok_and(|found| found.len() == 0);
+        if is_empty && !self.is_target {
+            self.spot.remove();
+        }
+    }
+
+    /// Removes it. A target that was to be continued gets back the length that it had.
+    pub(crate) fn remove(mut self) {
+        self.settled = true;
+        self.undo();
+    }
+
+    fn undo(&self) {
+        if self.is_target {
+            if let Err(error) = self.file.set_len(self.found) {
+                tracing::warn!(%error, path = %self.path().display(), "what was added to a file was left there");
+            }
+        } else {
+            self.spot.remove();
+        }
+    }
+
+    fn let_go(&mut self) {
+        if std::mem::take(&mut self.reserved) {
+            let freed = self
+                .file
+                .metadata()
+                .and_then(|m| self.file.set_len(m.len()));
+            if let Err(error) = freed {
+                tracing::debug!(%error, "what was reserved was not given back");
+            }
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.spot.path()
+    }
+
+    fn fail(&self, error: io::Error) -> Error {
+        Error::local("write", &self.path(), error)
     }
 }
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if self.in_place {
-            return;
+        // Whoever drops it without a word was stopped in the middle: as after a crash, the next try goes on from here.
+        if !self.settled && std::thread::panicking() {
+            self.undo();
         }
-        let removed = match is_same(&self.folder, &self.temporary, &self.file) {
-            Ok(true) => self.folder.remove_file(&self.temporary),
-            // It is somebody else's by now.
+    }
+}
+
+impl Spot {
+    fn new(folder: &Arc<Folder>, temporary: OsString, name: &OsStr, file: &File) -> Self {
+        Self {
+            folder: folder.clone(),
+            temporary,
+            name: name.to_owned(),
+            inode: inode_of(file),
+            has_time: false,
+        }
+    }
+
+    fn share(&self) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            temporary: self.temporary.clone(),
+            name: self.name.clone(),
+            inode: self.inode,
+            has_time: self.has_time,
+        }
+    }
+
+    /// What an earlier run has completed, if it still has its temporary name and is the file that was noted.
+    pub(crate) fn left_over(
+        folder: &Arc<Folder>,
+        name: &OsStr,
+        inode: Inode,
+        size: u64,
+    ) -> Result<Option<Self>, Error> {
+        let temporary = temporary_name(name);
+        let is_it = names_inode(&folder.dir, &temporary, Some(inode))
+            .map_err(|error| Error::local("look at", &folder.path.join(name), error))?;
+        let length = folder.dir.symlink_metadata(&temporary).map(|m| m.len());
+        Ok(
+            (is_it && length.is_ok_and(|length| length == size)).then(|| Self {
+                folder: folder.clone(),
+                temporary,
+                name: name.to_owned(),
+                inode: Some(inode),
+                has_time: false,
+            }),
+        )
+    }
+
+    /// Whether the target is the file that was noted.
+    pub(crate) fn is_in_place(folder: &Folder, name: &OsStr, inode: Inode) -> bool {
+        names_inode(&folder.dir, name, Some(inode)).unwrap_or(false)
+    }
+
+    pub(crate) fn inode(&self) -> Option<Inode> {
+        self.inode
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path.join(&self.name)
+    }
+
+    /// Gives the file its name, over what has it if that is to be replaced. A file that is continued has it already.
+    pub(crate) fn place(&self, replace: bool) -> Result<Placed, Error> {
+        let fail = |error| Error::local("write", &self.path(), error);
+        if self.temporary == self.name {
+            return Ok(Placed::Yes);
+        }
+        let is_ours = names_inode(&self.folder.dir, &self.temporary, self.inode);
+        if !is_ours.map_err(fail)? {
+            return Err(fail(io::Error::other(
+                "another program has taken its temporary file away",
+            )));
+        }
+        claim::rename(&self.folder.dir, &self.temporary, &self.name, replace).map_err(fail)
+    }
+
+    /// Another name for it.
+    pub(crate) fn renamed(&mut self, name: OsString) {
+        self.name = name;
+    }
+
+    /// Removes the file, if it still is ours.
+    pub(crate) fn remove(&self) {
+        let removed = match names_inode(&self.folder.dir, &self.temporary, self.inode) {
+            Ok(true) => self.folder.dir.remove_file(&self.temporary),
             Ok(false) => Ok(()),
             Err(error) => Err(error),
         };
         if let Err(error) = removed {
-            tracing::warn!(%error, path = %self.path.display(), "a temporary file was left behind");
+            tracing::warn!(%error, path = %self.path().display(), "a temporary file was left behind");
         }
     }
 }
 
-fn replaced() -> io::Error {
-    io::Error::other("another program has taken its temporary file away")
-}
-
-/// Makes the temporary file and locks it.
-fn claim(folder: &Dir, temporary: &OsStr, path: &Path) -> Result<File, Error> {
-    let fail = |error| Error::local("create", path, error);
-    let mut options = OpenOptions::new();
-    // Exclusively: neither an existing file nor a link of this name is opened.
-    options.write(true).create_new(true);
-    for _ in 0..TURNS {
-        match folder.open_with(temporary, &options) {
-            Ok(file) => {
-                let file = file.into_std();
-                // Whoever looks whether it is a left-over may have locked it first; then it is theirs.
-                lock(&file, path)?;
-                if is_same(folder, temporary, &file).map_err(fail)? {
-                    return Ok(file);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                remove_left_over(folder, temporary, path)?;
-            }
-            Err(error) => return Err(fail(error)),
-        }
-    }
-    Err(in_use(path))
-}
-
-/// Removes what has the temporary name, unless somebody is writing to it.
-fn remove_left_over(folder: &Dir, temporary: &OsStr, path: &Path) -> Result<(), Error> {
-    let fail = |error| Error::local("replace", path, error);
-    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    let found = match folder.symlink_metadata(temporary) {
-        Err(error) if gone(&error) => return Ok(()),
-        found => found.map_err(fail)?,
+/// Removes what is left of a download to this target, unless somebody is writing to it.
+pub(crate) fn discard(base: &Path, relative: &Path) -> Result<(), Error> {
+    let Some(name) = relative.file_name() else {
+        return Ok(());
     };
-    // A link is replaced, not followed.
-    let file = match found.is_file() {
-        true => match open_left_over(folder, temporary) {
-            Err(error) if gone(&error) => return Ok(()),
-            file => Some(file.map_err(fail)?),
-        },
-        false => None,
+    let path = base.join(relative);
+    let fail = |error| Error::local("remove", &path, error);
+    // Not made for this.
+    let parent = path.parent().unwrap_or(Path::new(""));
+    match std::fs::symlink_metadata(parent.join(temporary_name(name))) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(fail(error)),
+    }
+    let folder = Folder::open(base, relative.parent().unwrap_or(Path::new("")))?;
+    Partial::open(&Arc::new(folder), name, false).map(Partial::remove)
+}
+
+/// A file system that can't hold this time is no reason to lose the file.
+fn set_time(file: &File, modified: Option<SystemTime>, path: &Path) -> bool {
+    let Some(modified) = modified else {
+        return false;
     };
-    if let Some(file) = &file {
-        lock(file, path)?;
-        if !is_same(folder, temporary, file).map_err(fail)? {
-            // Somebody was faster, or the file that we saw was just finished: look again.
-            return Ok(());
+    match file.set_times(FileTimes::new().set_modified(modified)) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(%error, path = %path.display(), "the time was not set");
+            false
         }
     }
-    // Locked until it is gone, so that nobody else removes it, and what follows it, as well. Windows frees the name
-    // only when nobody has the file open.
-    let held = file.filter(|_| !cfg!(windows));
-    let removed = folder.remove_file(temporary);
-    drop(held);
-    match removed {
-        Err(error) if gone(&error) => Ok(()),
-        removed => removed.map_err(fail),
-    }
-}
-
-fn open_left_over(folder: &Dir, temporary: &OsStr) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    // Locks of network file systems need a file that may be written to.
-    options.write(true);
-    // A pipe that somebody has put there meanwhile must not hold us up.
-    #[cfg(unix)]
-    cap_std::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        rustix::fs::OFlags::NONBLOCK.bits() as i32,
-    );
-    let file = match folder.open_with(temporary, &options) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            folder.open_with(temporary, options.write(false).read(true))
-        }
-        file => file,
-    };
-    Ok(file?.into_std())
-}
-
-/// Locks the file, where the file system has locks.
-fn lock(file: &File, path: &Path) -> Result<(), Error> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(in_use(path)),
-        Err(TryLockError::Error(error)) => {
-            tracing::debug!(%error, path = %path.display(), "the temporary file can't be locked");
-            Ok(())
-        }
-    }
-}
-
-fn in_use(path: &Path) -> Error {
-    Error::TargetInUse {
-        path: path.to_owned(),
-    }
-}
-
-/// Whether the name means the file that is open.
-#[cfg(unix)]
-fn is_same(folder: &Dir, name: &OsStr, file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let open = file.metadata()?;
-    match folder.symlink_metadata(name) {
-        Ok(named) => {
-            use cap_std::fs::MetadataExt as _;
-            Ok((named.dev(), named.ino()) == (open.dev(), open.ino()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Locks are all there is where files have no numbers that a program can ask for.
-#[cfg(not(unix))]
-fn is_same(_folder: &Dir, _name: &OsStr, _file: &File) -> io::Result<bool> {
-    Ok(true)
-}
-
-/// `.NAME.slippart`; of a name that is too long for that, its beginning and a hash.
-fn temporary_name(name: &OsStr) -> OsString {
-    let mut temporary = OsString::from(".");
-    if name.len() + 1 + SUFFIX.len() <= NAME_LIMIT {
-        temporary.push(name);
-    } else {
-        let text = name.to_string_lossy();
-        let mut end = NAME_LIMIT - 1 - 17 - SUFFIX.len();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        // FNV-1a: enough to tell two long names apart, and the same in every run.
-        let hash = name
-            .as_encoded_bytes()
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        temporary.push(&text[..end]);
-        temporary.push(format!("-{hash:016x}"));
-    }
-    temporary.push(SUFFIX);
-    temporary
-}
-
-fn is_temporary(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes();
-    bytes.starts_with(b".") && bytes.ends_with(SUFFIX.as_bytes())
 }
 
 #[cfg(test)]

@@ -260,10 +260,7 @@ mod tests {
             Wish::Retry(Which::All),
             Wish::Clear,
         ] {
-            assert_eq!(
-                format!("{:?}", through_text(&wish)),
-                format!("{wish:?}")
-            );
+            assert_eq!(format!("{:?}", through_text(&wish)), format!("{wish:?}"));
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
+use transfer::{Timetable, parse_rate};
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
@@ -17,48 +18,34 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 
 /// A number of bytes: `300`, `512K`, `1.5M`, `2G`, with a K of 1024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let wrong = || "it takes a number of bytes, such as 300, 512K, 1.5M or 2G".to_owned();
-    let lower = text.trim().to_ascii_lowercase();
-    let number = lower
-        .strip_suffix("ib")
-        .or_else(|| lower.strip_suffix('b'))
-        .unwrap_or(&lower);
-    let (number, unit) = match number.chars().last() {
-        Some('k') => (&number[..number.len() - 1], 1_u64 << 10),
-        Some('m') => (&number[..number.len() - 1], 1 << 20),
-        Some('g') => (&number[..number.len() - 1], 1 << 30),
-        Some('t') => (&number[..number.len() - 1], 1 << 40),
-        _ => (number, 1),
-    };
-    let number = number.trim_end();
-    let is_number = number
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-        && number.bytes().any(|byte| byte.is_ascii_digit());
-    if !is_number {
-        return Err(wrong());
+    let text = text.trim();
+    match parse_rate(text) {
+        Ok(Some(bytes)) if !text.contains('/') => Ok(bytes),
+        _ if text == "0" => Ok(0),
+        _ => Err("it takes a number of bytes, such as 300, 512K, 1.5M or 2G".to_owned()),
     }
-    if let Ok(whole) = number.parse::<u64>() {
-        return whole.checked_mul(unit).ok_or_else(wrong);
-    }
-    let bytes = number.parse::<f64>().map_err(|_| wrong())? * unit as f64;
-    // Beyond 2^53 a fraction of a byte is no question.
-    if unit == 1 || bytes >= 9e15 {
-        return Err(wrong());
-    }
-    Ok(bytes as u64)
 }
 
 /// Bytes a second, or none: `512K`, `1.5M`, `off`.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
-    if matches!(text.trim(), "off" | "none" | "0") {
-        return Ok(Rate(None));
-    }
-    match size(text) {
-        Ok(rate @ 1..) => Ok(Rate(Some(rate))),
-        _ => Err("it takes bytes a second, such as 512K or 1.5M, or off".to_owned()),
-    }
+    parse_rate(text)
+        .map(Rate)
+        .map_err(|error| error.to_string())
 }
+
+/// Limits by the clock, or none: `08:00-18:00 512K`, `off`.
+pub(super) fn hours(text: &str) -> Result<Hours, String> {
+    if matches!(text.trim(), "off" | "none") {
+        return Ok(Hours(None));
+    }
+    text.parse()
+        .map(|timetable| Hours(Some(timetable)))
+        .map_err(|error: transfer::TimetableError| error.to_string())
+}
+
+/// A timetable; `None`: there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hours(pub(crate) Option<Timetable>);
 
 /// A limit of speed; `None`: there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +151,7 @@ mod tests {
             ("0", 0),
             ("300", 300),
             ("512K", 512 << 10),
-            ("512 KiB", 512 << 10),
+            ("512KiB", 512 << 10),
             ("1.5m", 3 << 19),
             ("2G", 2 << 30),
             ("1t", 1 << 40),
@@ -176,17 +163,20 @@ mod tests {
             "",
             "K",
             "-1",
-            "1.5",
             "1e3",
             "1..5K",
             "99999999999T",
             "x",
             ".",
+            "off",
+            "1K/s",
         ] {
             assert!(size(bad).is_err(), "{bad}");
         }
         assert_eq!(rate("off"), Ok(Rate(None)));
-        assert_eq!(rate("0"), Ok(Rate(None)));
+        assert_eq!(hours("off"), Ok(Hours(None)));
+        assert!(hours("08:00-18:00 512K").is_ok_and(|hours| hours.0.is_some()));
+        assert!(hours("08:00-18:00").is_err());
         assert_eq!(rate("10K"), Ok(Rate(Some(10_240))));
         assert!(rate("fast").is_err());
     }

@@ -2,9 +2,11 @@
 
 mod get;
 mod ls;
+mod mirror;
 mod mkdir;
 mod mv;
 mod put;
+mod queue;
 mod raw;
 mod rm;
 mod serve;
@@ -33,6 +35,8 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
         Command::Ls(ls) => ls::run(&ls, &connections).await,
         Command::Get(get) => get::run(*get, &connections).await,
         Command::Put(put) => put::run(*put, &connections).await,
+        Command::Mirror(mirror) => mirror::run(*mirror, &connections).await,
+        Command::Queue(queue) => queue::run(queue, &connections).await,
         Command::Mkdir(mkdir) => mkdir::run(&mkdir, &connections).await,
         Command::Rm(rm) => rm::run(&rm, &connections).await,
         Command::Mv(mv) => mv::run(&mv, &connections).await,

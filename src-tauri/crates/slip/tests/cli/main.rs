@@ -8,6 +8,8 @@ mod hostile;
 mod keyring;
 mod list;
 mod login;
+mod mirror;
+mod queue;
 mod real;
 mod serve;
 mod stopping;

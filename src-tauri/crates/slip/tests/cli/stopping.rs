@@ -47,7 +47,7 @@ async fn a_session_that_is_not_kept_makes_room_for_the_next() {
         let url = format!("ftp://{}/f", peer.addr());
         let arguments = match upload {
             false => vec!["get", "--timeout", "3", &url],
-            true => vec!["put", "--timeout", "3", "up", &url],
+            true => vec!["put", "--plain-names", "--timeout", "3", "up", &url],
         };
         bench.slip(arguments).await.expect(0);
         peer.finish_all().await;
@@ -146,7 +146,7 @@ async fn an_upload_to_a_silent_server_can_be_ended() {
     let peer = Peer::serve(script).await;
     let url = format!("ftp://{}/f", peer.addr());
     let mut child = bench
-        .command(["put", "--timeout", "40", "up", &url])
+        .command(["put", "--plain-names", "--timeout", "40", "up", &url])
         .spawn()
         .unwrap();
     let started = tokio::time::timeout(Duration::from_secs(20), begun.passed()).await;

@@ -170,9 +170,8 @@ pub(super) fn receipts(
 
 /// The last receipt of an item.
 pub(super) fn receipt(connection: &Connection, id: u32) -> rusqlite::Result<Option<Receipt>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT body FROM receipts WHERE item = ?1 ORDER BY number DESC LIMIT 1",
-    )?;
+    let mut statement = connection
+        .prepare_cached("SELECT body FROM receipts WHERE item = ?1 ORDER BY number DESC LIMIT 1")?;
     let mut rows = statement.query(params![id])?;
     match rows.next()? {
         Some(row) => Ok(text(row, 0, JSON_LIMIT).and_then(|text| serde_json::from_str(&text).ok())),

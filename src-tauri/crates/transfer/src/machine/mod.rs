@@ -283,6 +283,7 @@ impl Machine {
     }
 
     /// Whether [`take_ops`](Self::take_ops) has anything.
+    #[cfg(test)]
     pub(crate) fn has_ops(&self) -> bool {
         !self.journal.is_empty()
     }

@@ -50,6 +50,7 @@ impl Pending {
         self.wanted
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
             && self.removed.is_empty()

@@ -43,11 +43,6 @@ impl Rate {
         });
     }
 
-    pub(super) fn stop(&mut self) {
-        self.last = None;
-        self.per_second = None;
-    }
-
     pub(super) fn per_second(&self) -> Option<f64> {
         self.per_second
     }
@@ -72,8 +67,6 @@ mod tests {
         }
         let stalled = rate.per_second().unwrap_or(f64::MAX);
         assert!(stalled < 600.0, "{stalled}");
-        rate.stop();
-        assert_eq!(rate.per_second(), None);
     }
 
     #[test]

@@ -2,61 +2,89 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use ftp_client::Progress;
 use ftp_client::ftp_proto::RemotePath;
+use ftp_client::{FetchFile, Fetched, StoreFile};
 use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use crate::SiteKey;
 use crate::error::{Error, RemoteError, Retry};
-use crate::remote::{Found, FoundEntry, FoundKind, Remote, Remotes};
+use crate::remote::{
+    Beginning, Found, FoundEntry, FoundKind, Learned, Moved, Remote, Remotes, Sent, Start, Wire,
+};
+use crate::work::Existing;
+use crate::{Facts, HashAlgorithm, SiteKey};
 
 #[derive(Clone)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     state: Arc<Mutex<State>>,
     /// While true, transfers stop half-way.
-    pub(super) hold: watch::Sender<bool>,
+    pub(crate) hold: watch::Sender<bool>,
 }
 
 #[derive(Default)]
-pub(super) struct State {
-    pub(super) files: BTreeMap<String, (Vec<u8>, Option<Timestamp>)>,
-    pub(super) folders: BTreeSet<String>,
+pub(crate) struct State {
+    pub(crate) files: BTreeMap<String, (Vec<u8>, Option<Timestamp>)>,
+    pub(crate) folders: BTreeSet<String>,
     /// Listings in place of the true ones.
-    pub(super) lies: BTreeMap<String, Vec<Found>>,
+    pub(crate) lies: BTreeMap<String, Vec<Found>>,
     /// The next so many transfers break half-way.
-    pub(super) breaks: usize,
+    pub(crate) breaks: usize,
     /// All connections that are open now are lost, unnoticed.
-    pub(super) lost_before: usize,
+    pub(crate) lost_before: usize,
     /// Downloads end half-way with a good word.
-    pub(super) truncates: bool,
-    pub(super) has_size: bool,
+    pub(crate) truncates: bool,
+    pub(crate) has_size: bool,
     /// What SIZE says, whatever is there.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// What a fresh look into the listing says.
-    pub(super) listed_now: Option<u64>,
+    pub(crate) listed_now: Option<u64>,
     /// SIZE, MDTM and MFMT get answers that nobody can read.
-    pub(super) unreadable: bool,
+    pub(crate) unreadable: bool,
     /// Somebody else keeps handles of all connections.
-    pub(super) keeps: bool,
+    pub(crate) keeps: bool,
     kept: Vec<Arc<FakeRemote>>,
     /// The next so many downloads are refused for the moment.
-    pub(super) odd: usize,
-    pub(super) panics: bool,
-    pub(super) limit: usize,
-    pub(super) open: usize,
-    pub(super) connected: usize,
-    pub(super) moving: usize,
-    pub(super) most_moving: usize,
-    pub(super) disk_full: bool,
+    pub(crate) odd: usize,
+    pub(crate) panics: bool,
+    pub(crate) limit: usize,
+    pub(crate) open: usize,
+    pub(crate) connected: usize,
+    pub(crate) moving: usize,
+    pub(crate) most_moving: usize,
+    pub(crate) disk_full: bool,
+    pub(crate) modes: BTreeMap<String, u32>,
+    /// Symbolic links and where they lead.
+    pub(crate) links: BTreeMap<String, String>,
+    /// Files of temporary names can't be stored.
+    pub(crate) no_temporary: bool,
+    /// RNTO is refused where something has the name.
+    pub(crate) no_overwriting: bool,
+    /// RNFR is refused.
+    pub(crate) no_rename: bool,
+    /// Downloads can't begin in the middle.
+    pub(crate) no_restart: bool,
+    /// Uploads can't.
+    pub(crate) append_only: bool,
+    /// An offset is taken modulo this.
+    pub(crate) wraps_at: Option<u64>,
+    /// Hashes are told, of this instead of the content if it is set.
+    pub(crate) hashes: bool,
+    pub(crate) hash_of: Option<Vec<u8>>,
+    pub(crate) no_links: bool,
+    /// What the next file that is downloaded becomes half-way.
+    pub(crate) changes: Option<(Vec<u8>, i64)>,
+    /// What was asked for: `RETR /f 0`.
+    pub(crate) log: Vec<String>,
 }
 
 struct FakeRemote {
+    learned: Learned,
     fake: Fake,
     number: usize,
     closed: AtomicBool,
@@ -116,7 +144,7 @@ fn unreadable() -> RemoteError {
 }
 
 impl Fake {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State {
             folders: ["/".to_owned()].into(),
             has_size: true,
@@ -129,11 +157,11 @@ impl Fake {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    pub(super) fn file(&self, path: &str, content: &[u8], time: i64) {
+    pub(crate) fn file(&self, path: &str, content: &[u8], time: i64) {
         let time = Timestamp::from_second(time).unwrap();
         let mut state = self.lock();
         state
@@ -146,11 +174,11 @@ impl Fake {
         }
     }
 
-    pub(super) fn folder(&self, path: &str) {
+    pub(crate) fn folder(&self, path: &str) {
         self.lock().folders.insert(path.into());
     }
 
-    pub(super) fn content(&self, path: &str) -> Option<Vec<u8>> {
+    pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
         self.lock().files.get(path).map(|f| f.0.clone())
     }
 
@@ -171,6 +199,7 @@ impl Remotes for Fake {
         state.open += 1;
         state.connected += 1;
         let remote = Arc::new(FakeRemote {
+            learned: Learned::default(),
             fake: self.clone(),
             number: state.connected,
             closed: AtomicBool::new(false),
@@ -207,48 +236,105 @@ fn name_in<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
     (!name.is_empty() && !name.contains('/')).then_some(name)
 }
 
+/// The place that a path means when its links are followed.
+fn resolve(state: &State, path: &str) -> String {
+    let mut at = String::new();
+    for (turn, part) in path.split('/').filter(|p| !p.is_empty()).enumerate() {
+        at = format!("{at}/{part}");
+        if let Some(to) = state.links.get(&at).filter(|_| turn < 40) {
+            at = match to.starts_with('/') {
+                true => resolve(state, to),
+                false => {
+                    let parent = at.rsplit_once('/').map_or("", |(parent, _)| parent);
+                    resolve(state, &format!("{parent}/{to}"))
+                }
+            };
+        }
+    }
+    if at.is_empty() { "/".into() } else { at }
+}
+
 #[async_trait]
 impl Remote for FakeRemote {
+    fn learned(&self) -> &Learned {
+        &self.learned
+    }
+
     async fn list(&self, folder: &RemotePath) -> Result<Vec<Found>, Error> {
-        let state = self.begin().await?;
+        let mut state = self.begin().await?;
         let folder = folder.to_string();
+        state.log.push(format!("LIST {folder}"));
         if let Some(lie) = state.lies.get(&folder) {
             return Ok(lie.clone());
         }
+        let folder = resolve(&state, &folder);
         if !state.folders.contains(&folder) {
             return Err(refused().into());
         }
-        let entry = |path: &str, kind, size, modified| {
+        let entry = |path: &str, kind, size, modified, target: Option<&String>| {
             name_in(&folder, path).map(|name| {
                 Found::Entry(FoundEntry {
                     name: name.into(),
                     kind,
                     size,
                     modified,
+                    mode: state.modes.get(path).copied(),
+                    target: target.map(|t| t.clone().into_bytes()),
                 })
             })
         };
         let folders = state
             .folders
             .iter()
-            .filter_map(|p| entry(p, FoundKind::Folder, None, None));
+            .filter_map(|p| entry(p, FoundKind::Folder, None, None, None));
         let files = state
             .files
             .iter()
-            .filter_map(|(p, f)| entry(p, FoundKind::File, Some(f.0.len() as u64), f.1));
-        Ok(folders.chain(files).collect())
+            .filter_map(|(p, f)| entry(p, FoundKind::File, Some(f.0.len() as u64), f.1, None));
+        let links = state
+            .links
+            .iter()
+            .filter_map(|(p, to)| entry(p, FoundKind::Link, None, None, Some(to)));
+        Ok(folders.chain(files).chain(links).collect())
     }
 
     async fn size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
-        let state = self.begin().await?;
+        let mut state = self.begin().await?;
+        state.log.push(format!("SIZE {file}"));
         if state.unreadable {
             return Err(unreadable());
         }
         if !state.has_size || state.size.is_some() {
             return Ok(state.size);
         }
-        let size = state.files.get(&file.to_string()).map(|f| f.0.len() as u64);
+        let path = resolve(&state, &file.to_string());
+        let size = state.files.get(&path).map(|f| f.0.len() as u64);
         size.map(Some).ok_or_else(refused)
+    }
+
+    async fn sizes(&self, files: &[RemotePath]) -> Result<Vec<Option<u64>>, RemoteError> {
+        let state = self.begin().await?;
+        let size = |file: &RemotePath| {
+            let path = resolve(&state, &file.to_string());
+            state.files.get(&path).map(|f| f.0.len() as u64)
+        };
+        Ok(files.iter().map(size).collect())
+    }
+
+    async fn existing(&self, files: &[RemotePath]) -> Result<Vec<Existing>, RemoteError> {
+        let mut state = self.begin().await?;
+        let mut found = Vec::new();
+        for file in files {
+            state.log.push(format!("LOOK {file}"));
+            found.push(match state.files.get(&file.to_string()) {
+                Some((content, modified)) => Existing::File(Facts {
+                    size: Some(content.len() as u64),
+                    modified: *modified,
+                }),
+                None => Existing::Missing,
+            });
+        }
+        Ok(found)
     }
 
     async fn listed_size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
@@ -258,31 +344,66 @@ impl Remote for FakeRemote {
     }
 
     async fn modified(&self, file: &RemotePath) -> Result<Option<Timestamp>, RemoteError> {
-        let state = self.begin().await?;
+        let mut state = self.begin().await?;
+        state.log.push(format!("MDTM {file}"));
         if state.unreadable {
             return Err(unreadable());
         }
-        let file = state.files.get(&file.to_string());
-        file.map(|f| f.1).ok_or_else(refused)
+        let path = resolve(&state, &file.to_string());
+        state.files.get(&path).map(|f| f.1).ok_or_else(refused)
     }
 
-    async fn set_modified(&self, file: &RemotePath, time: Timestamp) -> Result<(), RemoteError> {
+    async fn mode(&self, file: &RemotePath) -> Result<Option<u32>, RemoteError> {
+        Ok(self.begin().await?.modes.get(&file.to_string()).copied())
+    }
+
+    async fn set_modified(&self, file: &RemotePath, time: Timestamp) -> Result<bool, RemoteError> {
         let mut state = self.begin().await?;
         if state.unreadable {
             return Err(unreadable());
         }
         let file = state.files.get_mut(&file.to_string());
         file.ok_or_else(refused)?.1 = Some(time);
+        Ok(true)
+    }
+
+    async fn set_mode(&self, file: &RemotePath, mode: u32) -> Result<(), RemoteError> {
+        let mut state = self.begin().await?;
+        state.modes.insert(file.to_string(), mode);
         Ok(())
     }
 
-    async fn make_folder(&self, folder: &RemotePath) -> Result<(), RemoteError> {
-        self.begin().await?.folders.insert(folder.to_string());
-        Ok(())
+    async fn make_folder(&self, folder: &RemotePath) -> Result<bool, RemoteError> {
+        Ok(self.begin().await?.folders.insert(folder.to_string()))
+    }
+
+    async fn is_folder(&self, path: &RemotePath) -> Result<bool, RemoteError> {
+        let state = self.begin().await?;
+        Ok(state.folders.contains(&resolve(&state, &path.to_string())))
+    }
+
+    async fn real_path(&self, folder: &RemotePath) -> Result<Option<RemotePath>, RemoteError> {
+        let state = self.begin().await?;
+        let path = resolve(&state, &folder.to_string());
+        Ok(state
+            .folders
+            .contains(&path)
+            .then(|| RemotePath::try_from(path.as_str()).unwrap()))
+    }
+
+    async fn make_link(&self, link: &RemotePath, to: &[u8]) -> Result<bool, RemoteError> {
+        let mut state = self.begin().await?;
+        if state.no_links {
+            return Ok(false);
+        }
+        let to = String::from_utf8_lossy(to).into_owned();
+        state.links.insert(link.to_string(), to);
+        Ok(true)
     }
 
     async fn delete(&self, file: &RemotePath) -> Result<(), RemoteError> {
         let mut state = self.begin().await?;
+        state.log.push(format!("DELE {file}"));
         state
             .files
             .remove(&file.to_string())
@@ -290,14 +411,72 @@ impl Remote for FakeRemote {
             .ok_or_else(refused)
     }
 
+    async fn delete_many(&self, files: &[RemotePath]) -> Result<Vec<bool>, RemoteError> {
+        let mut state = self.begin().await?;
+        let mut gone = Vec::new();
+        for file in files {
+            state.log.push(format!("DELE {file}"));
+            gone.push(state.files.remove(&file.to_string()).is_some());
+        }
+        Ok(gone)
+    }
+
+    async fn rename_many(
+        &self,
+        pairs: &[(RemotePath, RemotePath)],
+    ) -> Result<Vec<Result<(), RemoteError>>, RemoteError> {
+        let mut state = self.begin().await?;
+        let mut outcomes = Vec::new();
+        for (from, to) in pairs {
+            state.log.push(format!("RNTO {to}"));
+            let (from, to) = (from.to_string(), to.to_string());
+            let is_taken = state.files.contains_key(&to) && state.no_overwriting;
+            outcomes.push(if state.no_rename || is_taken {
+                Err(refused())
+            } else {
+                state.files.remove(&from).ok_or_else(refused).map(|file| {
+                    state.files.insert(to.clone(), file);
+                    if let Some(mode) = state.modes.remove(&from) {
+                        state.modes.insert(to, mode);
+                    }
+                })
+            });
+        }
+        Ok(outcomes)
+    }
+
+    async fn hashes(
+        &self,
+        files: &[RemotePath],
+    ) -> Result<Vec<Option<(HashAlgorithm, String)>>, RemoteError> {
+        let state = self.begin().await?;
+        let hash = |file: &RemotePath| {
+            let content = &state.files.get(&file.to_string())?.0;
+            let content = state.hash_of.as_ref().unwrap_or(content);
+            let hash = crc32fast::hash(content);
+            Some((HashAlgorithm::Crc32, format!("{hash:08x}")))
+        };
+        Ok(files
+            .iter()
+            .map(|file| hash(file).filter(|_| state.hashes))
+            .collect())
+    }
+
+    fn can_restart(&self) -> bool {
+        !self.fake.lock().append_only
+    }
+
     async fn download(
         &self,
         file: &RemotePath,
+        from: &Beginning,
         mut into: File,
-        progress: &Progress,
-    ) -> Result<u64, Error> {
+        wire: &Wire,
+    ) -> Result<Moved, Error> {
         let content = {
             let mut state = self.begin().await?;
+            let start = from.offset - from.tail.len() as u64;
+            state.log.push(format!("RETR {file} {start}"));
             if state.odd > 0 {
                 state.odd -= 1;
                 return Err(error("450 not now", Retry::Backoff, false).into());
@@ -306,51 +485,184 @@ impl Remote for FakeRemote {
                 let full = std::io::ErrorKind::StorageFull.into();
                 return Err(Error::local("write", std::path::Path::new(""), full));
             }
-            let file = state.files.get(&file.to_string()).ok_or_else(refused)?;
-            file.0.clone()
+            if state.no_restart && start > 0 {
+                return Err(error("502 REST", Retry::Never, false).into());
+            }
+            let start = state.wraps_at.map_or(start, |wrap| start % wrap);
+            let path = resolve(&state, &file.to_string());
+            let file = state.files.get(&path).ok_or_else(refused)?;
+            let content = file.0.get(start as usize..).ok_or_else(refused)?;
+            let content = content.to_vec();
+            if let Some((new, second)) = state.changes.take() {
+                let time = Timestamp::from_second(second).unwrap();
+                state.files.insert(path, (new, Some(time)));
+            }
+            content
+        };
+        let Some(content) = content.strip_prefix(from.tail.as_slice()) else {
+            return Ok(Moved::Differs);
         };
         let _moving = Moving::new(&self.fake);
         let (first, second) = content.split_at(content.len() / 2);
         into.write_all(first).unwrap();
-        progress.add(first.len() as u64);
+        wire.progress.add(first.len() as u64);
         self.fake.held().await;
         if self.breaks() {
             return Err(lost().into());
         }
         if self.fake.lock().truncates {
-            return Ok(first.len() as u64);
+            return Ok(Moved::Bytes(first.len() as u64));
         }
         into.write_all(second).unwrap();
-        progress.add(second.len() as u64);
-        Ok(content.len() as u64)
+        wire.progress.add(second.len() as u64);
+        Ok(Moved::Bytes(content.len() as u64))
+    }
+
+    async fn piece(
+        &self,
+        file: &RemotePath,
+        offset: u64,
+        most: usize,
+        _wire: &Wire,
+    ) -> Result<Vec<u8>, Error> {
+        let mut state = self.begin().await?;
+        state.log.push(format!("RETR {file} {offset}"));
+        if state.no_restart && offset > 0 {
+            return Err(error("502 REST", Retry::Never, false).into());
+        }
+        let offset = state.wraps_at.map_or(offset, |wrap| offset % wrap);
+        let file = state.files.get(&file.to_string()).ok_or_else(refused)?;
+        let rest = file.0.get(offset as usize..).ok_or_else(refused)?;
+        Ok(rest[..rest.len().min(most)].to_vec())
     }
 
     async fn upload(
         &self,
         mut from: File,
         file: &RemotePath,
-        progress: &Progress,
+        start: Start,
+        wire: &Wire,
         begun: &AtomicBool,
     ) -> Result<u64, Error> {
-        drop(self.begin().await?);
+        let path = file.to_string();
+        let before = {
+            let mut state = self.begin().await?;
+            let at = from.stream_position().unwrap();
+            state.log.push(match start {
+                Start::At(offset) => format!("STOR {file} {offset}"),
+                Start::End => format!("APPE {file} at {at}"),
+            });
+            if state.no_temporary && path.ends_with(".slippart") {
+                return Err(error("553", Retry::Never, false).into());
+            }
+            let there = state.files.get(&path).map(|f| f.0.clone());
+            match start {
+                Start::At(0) => Vec::new(),
+                Start::At(_) if state.append_only => {
+                    return Err(error("502 REST", Retry::Never, false).into());
+                }
+                Start::At(offset) => there.ok_or_else(refused)?[..offset as usize].to_vec(),
+                Start::End => there.unwrap_or_default(),
+            }
+        };
         let _moving = Moving::new(&self.fake);
         let mut content = Vec::new();
         from.read_to_end(&mut content).unwrap();
         begun.store(true, Ordering::Relaxed);
         let put = |bytes: &[u8]| {
             let mut state = self.fake.lock();
-            state.files.insert(file.to_string(), (bytes.into(), None));
+            let content = [&before, bytes].concat();
+            state.files.insert(path.clone(), (content, None));
         };
         let half = &content[..content.len() / 2];
         put(half);
-        progress.add(half.len() as u64);
+        wire.progress.add(half.len() as u64);
         self.fake.held().await;
         if self.breaks() {
             return Err(lost().into());
         }
         put(&content);
-        progress.add((content.len() - half.len()) as u64);
+        wire.progress.add((content.len() - half.len()) as u64);
         Ok(content.len() as u64)
+    }
+
+    async fn fetch_many(
+        &self,
+        files: Vec<FetchFile>,
+        wire: &Wire,
+        outcomes: UnboundedSender<(usize, Result<Fetched, RemoteError>)>,
+    ) -> Result<(), RemoteError> {
+        let half = files.len() / 2;
+        for (place, file) in files.into_iter().enumerate() {
+            let outcome = {
+                let mut state = self.begin().await?;
+                state.log.push(format!("RETR {}", file.path));
+                match state.files.get(&resolve(&state, &file.path.to_string())) {
+                    Some((data, _)) if data.len() as u64 > file.most => {
+                        Err(error("too long", Retry::Never, false))
+                    }
+                    Some((data, modified)) => Ok(Fetched {
+                        data: data.clone(),
+                        modified: modified.filter(|_| file.want_time),
+                    }),
+                    None => Err(refused()),
+                }
+            };
+            if place >= half {
+                let _moving = Moving::new(&self.fake);
+                self.fake.held().await;
+                if self.breaks() {
+                    return Err(lost());
+                }
+            }
+            if let Ok(fetched) = &outcome {
+                wire.progress.add(fetched.data.len() as u64);
+            }
+            let _ = outcomes.send((place, outcome));
+        }
+        Ok(())
+    }
+
+    async fn store_many(
+        &self,
+        files: Vec<StoreFile>,
+        wire: &Wire,
+        outcomes: UnboundedSender<(usize, Result<Sent, RemoteError>)>,
+    ) -> Result<(), RemoteError> {
+        let half = files.len() / 2;
+        for (place, file) in files.into_iter().enumerate() {
+            let path = file.path.to_string();
+            if place >= half {
+                let _moving = Moving::new(&self.fake);
+                self.fake.held().await;
+                if self.breaks() {
+                    let mut state = self.fake.lock();
+                    let part = file.data[..file.data.len() / 2].to_vec();
+                    state.files.insert(path, (part, None));
+                    return Err(lost());
+                }
+            }
+            let mut state = self.begin().await?;
+            state.log.push(format!("STOR {path}"));
+            if state.no_temporary && path.ends_with(".slippart") {
+                let _ = outcomes.send((place, Err(error("553", Retry::Never, false))));
+                continue;
+            }
+            wire.progress.add(file.data.len() as u64);
+            state
+                .files
+                .insert(path.clone(), (file.data, file.then.modified));
+            if let Some(mode) = file.then.mode {
+                state.modes.insert(path, mode);
+            }
+            let sent = Sent {
+                size: state.has_size,
+                time: file.then.modified.is_some(),
+                renamed: false,
+            };
+            let _ = outcomes.send((place, Ok(sent)));
+        }
+        Ok(())
     }
 
     async fn quit(&self) {

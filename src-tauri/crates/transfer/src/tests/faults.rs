@@ -1,6 +1,5 @@
 //! What goes wrong: connections, servers, disks, and people who change their minds.
 
-use crate::job::SIZE;
 use std::time::Duration;
 
 use super::*;
@@ -96,12 +95,12 @@ async fn an_old_listing_is_not_the_last_word() {
     b.fake.file("/f", b"0123456789", 1);
     let mut new = b.new_transfer(Download, File, "f", "/f");
     new.size = Some(3);
-    let id = b.queue.enqueue(vec![new.clone()])[0];
+    let id = b.enqueue(vec![new.clone()])[0];
     let item = b.finished(id).await;
     assert_eq!((item.state, item.verified), (State::Done, Some(SIZE)));
     // It grew, and without SIZE it is the server's word alone.
     b.fake.lock().has_size = false;
-    let id = b.queue.enqueue(vec![new])[0];
+    let id = b.enqueue(vec![new])[0];
     let item = b.finished(id).await;
     assert_eq!(
         (item.state, item.verified, item.total),
@@ -140,7 +139,7 @@ async fn fewer_bytes_than_listed_need_a_word_of_the_server() {
         }
         let mut new = b.new_transfer(Download, File, "f", "/f");
         new.size = listed;
-        let id = b.queue.enqueue(vec![new])[0];
+        let id = b.enqueue(vec![new])[0];
         let item = b.finished(id).await;
         let case = format!("{size:?} {listed_now:?} {listed:?}: {item:?}");
         let found = match item.error {

@@ -1,7 +1,7 @@
 //! The whole queue over a server in memory and a real disk. Time is paused: it moves when nothing else does.
 #![allow(clippy::unwrap_used)]
 
-mod fake;
+pub(crate) mod fake;
 mod faults;
 
 use std::collections::BTreeMap;
@@ -11,14 +11,22 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ftp_client::ftp_proto::RemotePath;
+use futures_util::FutureExt;
 use tempfile::TempDir;
 
 use self::fake::Fake;
-use crate::job::SIZE;
 use crate::remote::{Found, FoundEntry, FoundKind};
 use crate::{
-    Direction, Error, ItemKind, NewTransfer, Queue, QueueConfig, QueueUpdate, SiteKey, State,
-    Transfer, TransferId,
+    Direction, Error, Interest, ItemKind, NewTransfer, Queue, QueueConfig, QueueUpdate, SiteKey,
+    State, Transfer, TransferId,
+};
+
+const SIZE: crate::Checks = crate::Checks {
+    reply: true,
+    size: true,
+    time: true,
+    tail: false,
+    hash: None,
 };
 
 struct Bench {
@@ -31,6 +39,8 @@ fn bench(workers: usize) -> Bench {
     let fake = Fake::new();
     let config = QueueConfig {
         workers,
+        connections: workers,
+        wait_for_room: false,
         ..QueueConfig::default()
     };
     Bench {
@@ -62,7 +72,13 @@ impl Bench {
 
     fn add(&self, direction: Direction, kind: ItemKind, local: &str, remote: &str) -> TransferId {
         let new = self.new_transfer(direction, kind, local, remote);
-        self.queue.enqueue(vec![new])[0]
+        self.enqueue(vec![new])[0]
+    }
+
+    fn enqueue(&self, new: Vec<NewTransfer>) -> Vec<TransferId> {
+        // Without a journal there is nothing to wait for.
+        let ids = self.queue.enqueue(new).now_or_never();
+        ids.unwrap().unwrap()
     }
 
     fn get(&self, id: TransferId) -> Transfer {
@@ -200,6 +216,8 @@ async fn names_that_lead_out_are_refused_and_the_rest_goes_on() {
             kind,
             size: Some(4),
             modified: None,
+            mode: None,
+            target: None,
         })
     };
     let bad: [&[u8]; 7] = [
@@ -301,7 +319,7 @@ async fn subscribers_can_follow_without_a_gap_at_most_ten_times_a_second() {
     for i in 0..200 {
         b.fake.file(&format!("/pub/{i}"), b"0123456789", 1);
     }
-    let mut updates = b.queue.subscribe();
+    let mut updates = b.queue.subscribe(Interest::Everything);
     let Some(QueueUpdate::Snapshot {
         revision: 0, items, ..
     }) = updates.next().await

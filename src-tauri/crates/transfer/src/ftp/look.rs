@@ -1,0 +1,201 @@
+//! What is there: facts of many files in one round trip, and what few servers can do.
+
+use ftp_client::ErrorKind;
+use ftp_client::ftp_proto::{
+    Argument, Command, RemotePath, Reply,
+    listing::{self, Kind},
+    parse_time,
+};
+
+use super::errors::remote_error;
+use super::{FtpRemote, exact};
+use crate::Facts;
+use crate::error::RemoteError;
+use crate::work::Existing;
+
+impl FtpRemote {
+    pub(super) async fn ask_sizes(
+        &self,
+        files: &[RemotePath],
+    ) -> Result<Vec<Option<u64>>, RemoteError> {
+        let commands = files.iter().cloned().map(Command::Size).collect();
+        let replies = self.client.burst(commands).await.map_err(remote_error)?;
+        let mut sizes: Vec<_> = replies.iter().map(size_of).collect();
+        sizes.resize(files.len(), None);
+        Ok(sizes)
+    }
+
+    /// By MLST where there is one, else by SIZE and MDTM, and by the listing of the folder where even these are missing.
+    pub(super) async fn look_at(&self, files: &[RemotePath]) -> Result<Vec<Existing>, RemoteError> {
+        let mut found = if self.client.facts().features.has("MLST") {
+            let commands = files.iter().map(|file| Command::Mlst(Some(file.clone())));
+            self.ask(commands.collect())
+                .await?
+                .iter()
+                .map(of_mlst)
+                .collect()
+        } else {
+            let commands = files
+                .iter()
+                .flat_map(|file| [Command::Size(file.clone()), Command::Mdtm(file.clone())]);
+            let replies = self.ask(commands.collect()).await?;
+            replies.chunks(2).map(of_size_and_time).collect::<Vec<_>>()
+        };
+        found.resize(files.len(), None);
+        let mut looked = Vec::with_capacity(files.len());
+        for (file, found) in files.iter().zip(found) {
+            looked.push(match found {
+                Some(existing) => existing,
+                None => self.look_in_listing(file).await?,
+            });
+        }
+        Ok(looked)
+    }
+
+    async fn ask(&self, commands: Vec<Command>) -> Result<Vec<Reply>, RemoteError> {
+        self.client.burst(commands).await.map_err(remote_error)
+    }
+
+    async fn look_in_listing(&self, file: &RemotePath) -> Result<Existing, RemoteError> {
+        match self.client.stat(file).await {
+            Ok(entry) if entry.kind == Kind::File => Ok(Existing::File(Facts {
+                size: entry.size,
+                modified: entry.modified.and_then(exact),
+            })),
+            Ok(_) => Ok(Existing::Unknown),
+            Err(error) if *error.kind() == ErrorKind::NotFound => Ok(Existing::Missing),
+            Err(error) if error.is_fatal() => Err(remote_error(error)),
+            Err(_) => Ok(Existing::Unknown),
+        }
+    }
+
+    /// SITE SYMLINK, as ProFTPD's mod_site_misc has it: where FEAT or SITE HELP names it, and for names without blanks,
+    /// which it takes for two.
+    pub(super) async fn site_symlink(
+        &self,
+        link: &RemotePath,
+        to: &[u8],
+    ) -> Result<bool, RemoteError> {
+        let has_blank = |text: &[u8]| text.iter().any(u8::is_ascii_whitespace);
+        if has_blank(link.as_bytes()) || has_blank(to) || !self.has_site("SYMLINK").await? {
+            return Ok(false);
+        }
+        let argument = [b"SYMLINK ", to, b" ", link.as_bytes()].concat();
+        let Ok(argument) = Argument::try_from(argument) else {
+            return Ok(false);
+        };
+        let replies = self.ask(vec![Command::Site(argument)]).await?;
+        match replies.first() {
+            Some(reply) if reply.code.is_completion() => Ok(true),
+            Some(reply) if matches!(reply.code.value(), 500 | 501 | 502 | 504) => Ok(false),
+            Some(reply) => Err(super::refused("SITE SYMLINK", link, reply)),
+            None => Err(super::no_reply()),
+        }
+    }
+
+    async fn has_site(&self, command: &str) -> Result<bool, RemoteError> {
+        let named = |text: &str| {
+            text.split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|word| word.eq_ignore_ascii_case(command))
+        };
+        let facts = self.client.facts();
+        let mut features = facts.features.iter();
+        if features.any(|(name, rest)| name.eq_ignore_ascii_case("SITE") && named(rest)) {
+            return Ok(true);
+        }
+        let ask = || async {
+            let reply = self.client.raw("SITE HELP").await.map_err(remote_error)?;
+            let text = match reply.code.is_completion() {
+                true => reply
+                    .lines
+                    .iter()
+                    .map(|line| String::from_utf8_lossy(line).to_uppercase())
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+                false => String::new(),
+            };
+            Ok::<_, RemoteError>(text)
+        };
+        self.site_help
+            .get_or_try_init(ask)
+            .await
+            .map(|help| named(help))
+    }
+}
+
+/// Some servers put words before the number.
+fn size_of(reply: &Reply) -> Option<u64> {
+    let text = String::from_utf8_lossy(reply.first_line()).into_owned();
+    let number = text.split_ascii_whitespace().next_back()?.parse().ok();
+    number.filter(|_| reply.code.is_completion())
+}
+
+/// `None` where the reply tells nothing.
+fn of_mlst(reply: &Reply) -> Option<Existing> {
+    if !reply.code.is_completion() {
+        return (reply.code.value() == 550).then_some(Existing::Missing);
+    }
+    let line = reply.lines.iter().find(|line| line.starts_with(b" "));
+    let entry = listing::parse_mlsx(&line?[1..]).ok()?;
+    Some(match entry.kind {
+        Kind::File => Existing::File(Facts {
+            size: entry.size,
+            modified: entry.modified.and_then(exact),
+        }),
+        // A folder, or something else that the server will refuse to write over.
+        _ => Existing::Unknown,
+    })
+}
+
+fn of_size_and_time(replies: &[Reply]) -> Option<Existing> {
+    let [size, time] = replies else { return None };
+    let modified = match time.code.is_completion() {
+        true => parse_time(time.first_line().trim_ascii())
+            .ok()
+            .map(|(time, _)| time),
+        false => None,
+    };
+    match size_of(size) {
+        Some(size) => Some(Existing::File(Facts {
+            size: Some(size),
+            modified,
+        })),
+        None if size.code.value() == 550 && modified.is_none() => Some(Existing::Missing),
+        // A folder has a time and no size.
+        None if size.code.value() == 550 => Some(Existing::Unknown),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn file(size: u64, second: i64) -> Existing {
+        Existing::File(Facts {
+            size: Some(size),
+            modified: Some(jiff::Timestamp::from_second(second).unwrap()),
+        })
+    }
+
+    #[test]
+    fn what_is_there_is_read_from_replies() {
+        let mlst =
+            |line: &str| Reply::multi(250, [b"Listing".to_vec(), line.into(), b"End".to_vec()]);
+        let found = of_mlst(&mlst(" type=file;size=5;modify=20010909014640; /a"));
+        assert_eq!(found, Some(file(5, 1_000_000_000)));
+        assert_eq!(of_mlst(&mlst(" type=dir; /a")), Some(Existing::Unknown));
+        assert_eq!(of_mlst(&Reply::new(550, "no")), Some(Existing::Missing));
+        assert_eq!(of_mlst(&Reply::new(500, "what?")), None);
+        let pair = |size: (u16, &str), time: (u16, &str)| {
+            of_size_and_time(&[Reply::new(size.0, size.1), Reply::new(time.0, time.1)])
+        };
+        let time = (213, "20010909014640");
+        assert_eq!(pair((213, "5"), time), Some(file(5, 1_000_000_000)));
+        assert_eq!(pair((213, "size 5"), time), Some(file(5, 1_000_000_000)));
+        assert_eq!(pair((550, "no"), (550, "no")), Some(Existing::Missing));
+        assert_eq!(pair((550, "no"), time), Some(Existing::Unknown));
+        assert_eq!(pair((500, "what?"), (500, "what?")), None);
+    }
+}

@@ -1,0 +1,556 @@
+//! A file from the server, by itself.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::decide::{self, decide, is_same_source, local_name, rule_of};
+use super::verify::LONG;
+use super::{Job, Stop, blocking};
+use crate::conflict::Decision;
+use crate::disk::{Folder, There};
+use crate::error::{Error, RemoteError, Retry};
+use crate::partial::{Finish, Partial, Placed, Spot};
+use crate::remote::{Beginning, Moved, Wire};
+use crate::work::{Done, Finishing, Identity, Note, Outcome, Plan, Task};
+use crate::{Checks, ConflictRule, Facts, KeepTime, Sync};
+
+/// Of files from this size on (bytes) the server is asked what they are right before, whatever a listing said: only then
+/// can it be seen that they were changed meanwhile.
+const ASK_AGAIN: u64 = 16 << 20;
+/// Servers that count in 32 bits lead elsewhere from here on.
+pub(super) const FAR: u64 = 1 << 31;
+
+/// What was found at the place of the target.
+pub(super) enum Found {
+    /// An earlier try has finished it.
+    Complete,
+    /// An earlier try has finished it, but for its name.
+    Unnamed(Spot),
+    There(There),
+}
+
+/// What a download has brought.
+struct Brought {
+    bytes: u64,
+    offset: u64,
+    checks: Checks,
+    digest: Option<String>,
+}
+
+impl Job<'_> {
+    pub(super) async fn download(&self, task: &Task) -> Result<Outcome, Stop> {
+        let plan = &task.plan;
+        let number = task.begun.map_or(0, |begun| begun.number);
+        let finishing = task.finishing.clone();
+        let (base, parent) = (plan.base.clone(), parent_of(plan).to_owned());
+        let name = local_name(plan, number).ok_or_else(|| no_name(plan))?;
+        let target = name.clone();
+        let (folder, found) = blocking(move || {
+            let folder = Arc::new(Folder::open(&base, &parent)?);
+            let found = look(&folder, &target, finishing.as_ref())?;
+            Ok((folder, found))
+        })
+        .await?;
+        match found {
+            Found::Complete => Ok(Outcome::Done(Box::new(found_complete(task)))),
+            Found::Unnamed(spot) => {
+                let replaces = rule_of(task) == ConflictRule::Overwrite;
+                let done = found_complete(task);
+                self.put_in_place(task, spot, replaces, done, None).await
+            }
+            Found::There(there) => self.download_over(task, folder, there).await,
+        }
+    }
+
+    /// Decides what becomes of what is there, and downloads.
+    async fn download_over(
+        &self,
+        task: &Task,
+        folder: Arc<Folder>,
+        there: There,
+    ) -> Result<Outcome, Stop> {
+        let rule = rule_of(task);
+        let mut source = Facts {
+            size: task.size,
+            modified: task.plan.modified,
+        };
+        if let There::Folder = there {
+            let error = std::io::ErrorKind::IsADirectory.into();
+            return Err(Error::local("replace", &task.plan.local(), error).into());
+        }
+        let is_free = there == There::Nothing;
+        let decided = match there {
+            There::Nothing => Decision::Overwrite,
+            There::File(facts) if decide::compares_times(rule) && source.modified.is_none() => {
+                source = self.live.or_stopped(self.remote_facts(task, false)).await?;
+                decide(rule, source, facts)
+            }
+            There::File(facts) => decide(rule, source, facts),
+            There::Link | There::Folder => decide(rule, source, Facts::default()),
+        };
+        match decided {
+            Decision::Skip => return Ok(Outcome::Skipped),
+            Decision::Ask => return Ok(Outcome::Ask(facts_of(there))),
+            Decision::Overwrite | Decision::Resume | Decision::Rename => {}
+        }
+        // What was begun is only continued if the source is known to be the same.
+        let large = task.size.is_none_or(|size| size >= ASK_AGAIN);
+        let fresh = task.begun.is_some() || large;
+        let now = self.live.or_stopped(self.remote_facts(task, fresh)).await?;
+        let mut decided = match (decided, there) {
+            // Now that its size is known for sure.
+            (Decision::Resume, There::File(facts)) => decide(rule, now, facts),
+            (decided, _) => decided,
+        };
+        let keep = task
+            .begun
+            .is_some_and(|begun| !begun.in_place && is_same_source(&begun, now));
+        loop {
+            let (held, identity) = self.open(task, &folder, decided, keep, now).await?;
+            let mut held = Some(held);
+            let brought = self.bring(task, now, fresh, identity, &mut held).await;
+            match (brought, held) {
+                (Ok(Some(brought)), Some(partial)) => {
+                    let replaces = decided != Decision::Rename
+                        && (rule == ConflictRule::Overwrite || !is_free);
+                    return self.finish(task, partial, brought, now, replaces).await;
+                }
+                // What is there is not the beginning of the source: it is replaced.
+                (Ok(None), Some(partial)) => {
+                    blocking(move || Ok(partial.keep())).await?;
+                    decided = Decision::Overwrite;
+                }
+                (Ok(_), None) => return Err(Error::Internal("a file was lost".into()).into()),
+                (Err(stop), held) => {
+                    let keep = self.is_worth_keeping(task.id, &stop);
+                    if let Some(partial) = held {
+                        let end = move || {
+                            Ok(if keep {
+                                partial.keep()
+                            } else {
+                                partial.remove()
+                            })
+                        };
+                        blocking(end).await?;
+                    }
+                    return Err(explain_link(&task.plan, stop));
+                }
+            }
+        }
+    }
+
+    /// The file that is written to, and the note about it.
+    async fn open(
+        &self,
+        task: &Task,
+        folder: &Arc<Folder>,
+        decided: Decision,
+        keep: bool,
+        now: Facts,
+    ) -> Result<(Partial, Identity), Error> {
+        let (plan, folder) = (task.plan.clone(), folder.clone());
+        let begun = task.begun.map_or(0, |begun| begun.number);
+        let (partial, number, in_place) = blocking(move || match decided {
+            Decision::Rename => {
+                let (partial, number) = open_numbered(&folder, &plan, begun, keep)?;
+                Ok((partial, number, false))
+            }
+            Decision::Resume => {
+                let name = local_name(&plan, 0).ok_or_else(|| no_name(&plan))?;
+                match Partial::of_target(&folder, &name)? {
+                    Some(partial) => Ok((partial, 0, true)),
+                    None => Ok((Partial::open(&folder, &name, keep)?, 0, false)),
+                }
+            }
+            _ => {
+                let name = local_name(&plan, begun).ok_or_else(|| no_name(&plan))?;
+                Ok((Partial::open(&folder, &name, keep)?, begun, false))
+            }
+        })
+        .await?;
+        let identity = Identity {
+            size: now.size,
+            modified: now.modified,
+            in_place,
+            number,
+        };
+        Ok((partial, identity))
+    }
+
+    /// Brings the bytes, and what is known about them; `None` if the target itself was to be continued and turned out
+    /// not to be the source's beginning.
+    async fn bring(
+        &self,
+        task: &Task,
+        before: Facts,
+        fresh: bool,
+        identity: Identity,
+        held: &mut Option<Partial>,
+    ) -> Result<Option<Brought>, Stop> {
+        let path = &task.plan.remote;
+        let size = before.size;
+        let far = |found: u64| !self.remote.learned().reaches(found);
+        let too_much = held
+            .as_ref()
+            .is_some_and(|p| far(p.found()) || size.is_some_and(|size| p.found() > size));
+        if too_much && identity.in_place {
+            return Ok(None);
+        }
+        let (from, mut file) = on_disk(held, move |partial| {
+            if too_much {
+                partial.restart()?;
+            }
+            if let Some(size) = size {
+                partial.reserve(size)?;
+            }
+            Ok((partial.beginning()?, partial.file()?))
+        })
+        .await?;
+        // After what was there of another source is gone, and before the first byte of this one.
+        if task.begun != Some(identity) {
+            self.go_on(task.id)?;
+            self.note(task.id, Note::Begun(identity)).await?;
+        }
+        self.live.know_total(size);
+        self.live.resumed_from(from.offset);
+        let wire = Wire {
+            size,
+            ..self.wire()
+        };
+        let start = Instant::now();
+        let mut offset = from.offset;
+        let moved = self
+            .live
+            .or_stopped(self.remote.download(path, &from, file, &wire))
+            .await;
+        let bytes = match moved {
+            Ok(Moved::Bytes(bytes)) => bytes,
+            Err(stop) if offset == 0 || !is_refusal(&stop) => return Err(stop),
+            // Another beginning, or no way to go on from there.
+            outcome => {
+                if offset >= FAR && outcome.is_ok() {
+                    self.learn_reach(task, offset, size).await?;
+                }
+                if identity.in_place {
+                    return Ok(None);
+                }
+                offset = 0;
+                self.live.resumed_from(0);
+                file = on_disk(held, |partial| {
+                    partial.restart()?;
+                    partial.file()
+                })
+                .await?;
+                let whole = Beginning::default();
+                let again = self.remote.download(path, &whole, file, &wire);
+                match self.live.or_stopped(again).await? {
+                    Moved::Bytes(bytes) => bytes,
+                    Moved::Differs => return Err(Error::SourceChanged.into()),
+                }
+            }
+        };
+        let total = offset + bytes;
+        let mut checks = self
+            .live
+            .or_stopped(self.check_size(path, size, total))
+            .await?;
+        checks.tail = offset > 0;
+        if fresh && (offset > 0 || start.elapsed() > LONG) {
+            self.live
+                .or_stopped(self.check_unchanged(path, before))
+                .await?;
+        }
+        let reader = held.as_ref().map(Partial::reader).transpose()?;
+        let lost = || Error::Internal("a file was lost".into());
+        let open = move || reader.ok_or_else(lost);
+        let digest = self.check_hash(task, path, open, &mut checks).await?;
+        Ok(Some(Brought {
+            bytes: total,
+            offset,
+            checks,
+            digest,
+        }))
+    }
+
+    /// Whether the server leads elsewhere when it is to begin far in a file: then the last byte is not the last one.
+    async fn learn_reach(&self, task: &Task, offset: u64, size: Option<u64>) -> Result<(), Stop> {
+        let Some(last) = size.and_then(|size| size.checked_sub(1)) else {
+            return Ok(());
+        };
+        let wire = self.wire();
+        let piece = self.remote.piece(&task.plan.remote, last, 2, &wire);
+        match self.live.or_stopped(piece).await {
+            Ok(piece) if piece.len() == 1 => Ok(()),
+            Err(stop) if !is_refusal(&stop) => Err(stop),
+            _ => {
+                self.remote.learned().does_not_reach(offset.min(last));
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives a complete file what it is to have, and its name.
+    async fn finish(
+        &self,
+        task: &Task,
+        partial: Partial,
+        brought: Brought,
+        now: Facts,
+        replaces: bool,
+    ) -> Result<Outcome, Stop> {
+        let stopped = match self.go_on(task.id) {
+            Ok(()) => self.mode_for(task).await,
+            Err(stop) => Err(stop),
+        };
+        let mode = match stopped {
+            Ok(mode) => mode,
+            Err(stop) => {
+                let keep = self.is_worth_keeping(task.id, &stop);
+                blocking(move || {
+                    Ok(if keep {
+                        partial.keep()
+                    } else {
+                        partial.remove()
+                    })
+                })
+                .await?;
+                return Err(stop);
+            }
+        };
+        let modified = kept_time(task, now.modified);
+        let finish = Finish {
+            length: Some(brought.bytes),
+            modified: modified.map(SystemTime::from),
+            mode,
+            sync: task.options.sync == Sync::Always,
+        };
+        let spot = blocking(move || partial.finish(finish)).await?;
+        let mut checks = brought.checks;
+        checks.time = spot.has_time;
+        let done = Done {
+            bytes: brought.bytes,
+            resumed_from: brought.offset,
+            checks,
+            digest: brought.digest,
+            ..Done::default()
+        };
+        let noted = Some(modified.filter(|_| spot.has_time));
+        self.put_in_place(task, spot, replaces, done, noted).await
+    }
+
+    /// The permissions that a download is to have.
+    async fn mode_for(&self, task: &Task) -> Result<Option<u32>, Stop> {
+        if !task.options.keep_permissions {
+            return Ok(None);
+        }
+        if task.plan.mode.is_some() {
+            return Ok(task.plan.mode);
+        }
+        match self
+            .live
+            .or_stopped(self.remote.mode(&task.plan.remote))
+            .await
+        {
+            Err(Stop::Error(error)) if !error.connection_lost() => Ok(None),
+            outcome => outcome,
+        }
+    }
+
+    /// Notes that the file gets its name, unless that was `noted` by an earlier try, and gives it to it.
+    pub(super) async fn put_in_place(
+        &self,
+        task: &Task,
+        mut spot: Spot,
+        mut replaces: bool,
+        mut done: Done,
+        modified: Option<Option<Timestamp>>,
+    ) -> Result<Outcome, Stop> {
+        let planned = local_name(&task.plan, 0).unwrap_or_default();
+        let mut note = modified.is_some();
+        let mut number = 1;
+        loop {
+            if note {
+                let finishing = Finishing {
+                    size: done.bytes,
+                    modified: modified.flatten(),
+                    name: (spot.name != planned).then(|| spot.name.as_encoded_bytes().to_vec()),
+                    inode: spot.inode(),
+                    checks: done.checks,
+                    digest: done.digest.clone(),
+                    resumed_from: done.resumed_from,
+                };
+                self.note(task.id, Note::Finishing(finishing)).await?;
+            }
+            let sync = task.options.sync == Sync::Always;
+            let (back, placed, there) = blocking(move || {
+                let placed = spot.place(replaces).inspect_err(|error| {
+                    if error.retry() == Retry::Never {
+                        spot.remove();
+                    }
+                })?;
+                if placed == Placed::Yes && sync {
+                    spot.folder.sync()?;
+                }
+                let there = spot.folder.look(&spot.name)?;
+                Ok((spot, placed, there))
+            })
+            .await?;
+            spot = back;
+            if placed == Placed::Yes {
+                done.renamed = (spot.name != planned).then(|| spot.name.clone());
+                return Ok(Outcome::Done(Box::new(done)));
+            }
+            // Somebody has put something there meanwhile.
+            let source = Facts {
+                size: Some(done.bytes),
+                modified: modified.flatten().or(task.plan.modified),
+            };
+            match decide(rule_of(task), source, facts_of(there)) {
+                Decision::Skip => {
+                    blocking(move || Ok(spot.remove())).await?;
+                    return Ok(Outcome::Skipped);
+                }
+                // It stays complete under its temporary name, and is found there.
+                Decision::Ask => return Ok(Outcome::Ask(facts_of(there))),
+                Decision::Rename if number < decide::MOST_NUMBERS => {
+                    number += 1;
+                    spot.renamed(crate::conflict::numbered_local(&planned, number));
+                    note = true;
+                }
+                _ => replaces = true,
+            }
+        }
+    }
+}
+
+/// What is at the place of the target, and whether an earlier try has put it there.
+pub(super) fn look(
+    folder: &Arc<Folder>,
+    name: &OsStr,
+    finishing: Option<&Finishing>,
+) -> Result<Found, Error> {
+    if let Some(noted) = finishing {
+        let given = noted.name.as_deref().map(decide::os_name);
+        let name = given.as_deref().unwrap_or(name);
+        if let Some(inode) = noted.inode
+            && let Some(spot) = Spot::left_over(folder, name, inode, noted.size)?
+        {
+            return Ok(Found::Unnamed(spot));
+        }
+        if let There::File(facts) = folder.look(name)? {
+            let is_it = match noted.inode {
+                Some(inode) => Spot::is_in_place(folder, name, inode),
+                None => {
+                    let seconds = |t: Option<Timestamp>| t.map(|t| t.as_second());
+                    noted.modified.is_some() && seconds(facts.modified) == seconds(noted.modified)
+                }
+            };
+            if is_it && facts.size == Some(noted.size) {
+                return Ok(Found::Complete);
+            }
+        }
+    }
+    Ok(Found::There(folder.look(name)?))
+}
+
+/// The first numbered name that nothing has, and that nobody else is downloading to.
+fn open_numbered(
+    folder: &Arc<Folder>,
+    plan: &Plan,
+    begun: u32,
+    keep: bool,
+) -> Result<(Partial, u32), Error> {
+    for number in begun.max(2)..decide::MOST_NUMBERS {
+        let name = local_name(plan, number).ok_or_else(|| no_name(plan))?;
+        if folder.look(&name)? != There::Nothing {
+            continue;
+        }
+        match Partial::open(folder, &name, keep && number == begun) {
+            Err(Error::TargetInUse { .. }) => {}
+            outcome => return outcome.map(|partial| (partial, number)),
+        }
+    }
+    Err(Error::local(
+        "create",
+        &plan.local(),
+        std::io::ErrorKind::AlreadyExists.into(),
+    ))
+}
+
+/// Works on the file on a thread for it, and gives it back whatever happens.
+async fn on_disk<T: Send + 'static>(
+    held: &mut Option<Partial>,
+    work: impl FnOnce(&mut Partial) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let lost = || Error::Internal("a file was lost".into());
+    let mut partial = held.take().ok_or_else(lost)?;
+    let (partial, outcome) = blocking(move || {
+        let outcome = work(&mut partial);
+        Ok((partial, outcome))
+    })
+    .await?;
+    *held = Some(partial);
+    outcome
+}
+
+pub(super) fn parent_of(plan: &Plan) -> &Path {
+    plan.relative.parent().unwrap_or(Path::new(""))
+}
+
+/// The time that a download is given.
+pub(super) fn kept_time(task: &Task, modified: Option<Timestamp>) -> Option<Timestamp> {
+    modified.filter(|_| task.options.keep_time == KeepTime::Yes)
+}
+
+pub(super) fn facts_of(there: There) -> Facts {
+    match there {
+        There::File(facts) => facts,
+        _ => Facts::default(),
+    }
+}
+
+pub(super) fn no_name(plan: &Plan) -> Error {
+    let error = std::io::ErrorKind::InvalidInput.into();
+    Error::local("create", &plan.local(), error)
+}
+
+/// What an earlier try had found out, which is all there is to say.
+pub(super) fn found_complete(task: &Task) -> Done {
+    let noted = task.finishing.clone().unwrap_or_default();
+    Done {
+        bytes: noted.size,
+        resumed_from: noted.resumed_from,
+        checks: noted.checks,
+        digest: noted.digest,
+        renamed: noted.name.as_deref().map(decide::os_name),
+        found_complete: true,
+    }
+}
+
+/// The server does not want it so; the connection is as good as before.
+pub(super) fn is_refusal(stop: &Stop) -> bool {
+    matches!(
+        stop,
+        Stop::Error(Error::Remote(RemoteError {
+            connection_lost: false,
+            retry: Retry::Never,
+            ..
+        }))
+    )
+}
+
+/// A link is tried as a file, since the server only can tell what it leads to.
+fn explain_link(plan: &Plan, stop: Stop) -> Stop {
+    match is_refusal(&stop) && plan.link {
+        true => Stop::Error(Error::NotAFile {
+            path: plan.remote.to_string(),
+            what: "a link that leads to no file",
+        }),
+        false => stop,
+    }
+}

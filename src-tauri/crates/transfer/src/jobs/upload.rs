@@ -1,0 +1,575 @@
+//! A file to the server, by itself.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ftp_client::ftp_proto::RemotePath;
+use jiff::Timestamp;
+
+use super::decide::{self, decide, is_same_source, remote_name, rule_of, temporary_of};
+use super::download::{FAR, is_refusal};
+use super::verify::checked;
+use super::{CLEANING_LIMIT, Job, OrUnknown, Stop, blocking};
+use crate::conflict::Decision;
+use crate::disk::{self, Source};
+use crate::error::Error;
+use crate::partial::TAIL;
+use crate::remote::Start;
+use crate::work::{Done, Existing, Finishing, Identity, Note, Outcome, Task};
+use crate::{Checks, ConflictRule, Facts, KeepTime, UploadName};
+
+/// What is sent, and where.
+struct Upload<'t> {
+    task: &'t Task,
+    source: Arc<Source>,
+    facts: Facts,
+    /// The name that it has in the end.
+    target: RemotePath,
+    number: u32,
+    /// Something has that name, which is to be replaced.
+    replaces: bool,
+}
+
+/// Where it is written.
+struct Place {
+    path: RemotePath,
+    in_place: bool,
+    /// What is there was not begun by us: it is the target, to be continued at its end.
+    is_old: bool,
+}
+
+/// What was sent.
+struct Sent {
+    offset: u64,
+    checks: Checks,
+    digest: Option<String>,
+    modified: Option<Timestamp>,
+}
+
+/// How far a step came.
+pub(super) enum Step<T> {
+    Done(T),
+    /// The server refuses this name before the first byte.
+    Refused(Error),
+}
+
+impl Job<'_> {
+    pub(super) async fn upload(&self, task: &Task) -> Result<Outcome, Stop> {
+        let outcome = self.upload_as_decided(task).await;
+        // What earlier tries have left, if this one did not even come to it.
+        if let Err(stop @ Stop::Asked) = &outcome
+            && !self.is_worth_keeping(task.id, stop)
+            && let Some(path) = left_behind(task)
+        {
+            self.clean(&path).await;
+        }
+        outcome
+    }
+
+    async fn upload_as_decided(&self, task: &Task) -> Result<Outcome, Stop> {
+        let local = task.plan.local();
+        let source = Arc::new(blocking(move || disk::open_source(&local)).await?);
+        let facts = facts_of(&source);
+        self.live.know_total(facts.size);
+        // What was begun with another source, or another version of it, is nothing to us.
+        let begun = task.begun.filter(|begun| is_same_source(begun, facts));
+        if begun.is_some()
+            && let Some(noted) = &task.finishing
+            && let Some(outcome) = self.finish_upload(task, noted, &source).await?
+        {
+            return Ok(outcome);
+        }
+        let ours = task.begun.filter(|begun| begun.in_place);
+        let decided = match ours {
+            // What is there is what an earlier try has left, which no rule is for.
+            Some(begun) => (Decision::Overwrite, begun.number, true),
+            None => match self.decide_upload(task, facts).await? {
+                Ok(decided) => decided,
+                Err(outcome) => return Ok(outcome),
+            },
+        };
+        let (decided, number, replaces) = decided;
+        let upload = Upload {
+            task,
+            source,
+            facts,
+            target: remote_name(&task.plan.remote, number)
+                .ok_or_else(|| Error::Internal("a file without a name".into()))?,
+            number,
+            replaces,
+        };
+        let continues = begun.is_some_and(|begun| begun.in_place);
+        if decided == Decision::Resume || continues {
+            let place = Place {
+                path: upload.target.clone(),
+                in_place: true,
+                is_old: !continues,
+            };
+            let (start, offset) = self.place_to_go_on(&upload, &place).await?;
+            if offset > 0 {
+                // Refused, it is sent from its beginning, as a new file.
+                if let Step::Done(outcome) = self.carry(&upload, place, start, offset).await? {
+                    return Ok(outcome);
+                }
+            }
+        }
+        let by_another_name = task.options.upload == UploadName::Temporary
+            && !self.remote.learned().refuses_temporary();
+        let mut refused = None;
+        if by_another_name && let Some(path) = temporary_of(&upload.target) {
+            let place = Place {
+                path,
+                in_place: false,
+                is_old: false,
+            };
+            let (start, offset) = match begun.filter(|begun| !begun.in_place) {
+                Some(_) => self.place_to_go_on(&upload, &place).await?,
+                None => (Start::At(0), 0),
+            };
+            match self.carry(&upload, place, start, offset).await? {
+                Step::Done(outcome) => return Ok(outcome),
+                Step::Refused(error) => refused = Some(error),
+            }
+        }
+        let place = Place {
+            path: upload.target.clone(),
+            in_place: true,
+            is_old: false,
+        };
+        match self.carry(&upload, place, Start::At(0), 0).await? {
+            Step::Done(outcome) => {
+                if refused.is_some() {
+                    self.remote.learned().temporary_refused();
+                }
+                Ok(outcome)
+            }
+            Step::Refused(error) => Err(error.into()),
+        }
+    }
+
+    /// What becomes of it, the number of its name, and whether it replaces something; or how it ends right here.
+    async fn decide_upload(
+        &self,
+        task: &Task,
+        facts: Facts,
+    ) -> Result<Result<(Decision, u32, bool), Outcome>, Stop> {
+        let rule = rule_of(task);
+        if rule == ConflictRule::Overwrite {
+            return Ok(Ok((Decision::Overwrite, 0, true)));
+        }
+        // A listing may be of long ago.
+        let target = [task.plan.remote.clone()];
+        let found = self.live.or_stopped(self.remote.existing(&target)).await?;
+        let there = match found.first() {
+            Some(Existing::File(there)) => *there,
+            _ => return Ok(Ok((Decision::Overwrite, 0, false))),
+        };
+        Ok(match decide(rule, facts, there) {
+            Decision::Skip => Err(Outcome::Skipped),
+            Decision::Ask => Err(Outcome::Ask(there)),
+            Decision::Rename => {
+                let number = self.free_remote_name(&task.plan.remote).await?;
+                Ok((Decision::Rename, number, false))
+            }
+            decided => Ok((decided, 0, true)),
+        })
+    }
+
+    /// How much of the file is at this place already, by its size and after its last bytes were compared; and the way to
+    /// go on from there.
+    async fn place_to_go_on(
+        &self,
+        upload: &Upload<'_>,
+        place: &Place,
+    ) -> Result<(Start, u64), Stop> {
+        let nothing = Ok((Start::At(0), 0));
+        let size = self
+            .live
+            .or_stopped(async { self.remote.size(&place.path).await.or_unknown() });
+        let there = match size.await? {
+            Some(there) if there > 0 && there <= upload.source.size => there,
+            _ => return nothing,
+        };
+        if !self.remote.learned().reaches(there) {
+            return nothing;
+        }
+        let length = there.min(TAIL);
+        let from = there - length;
+        let wire = self.wire();
+        let theirs = self
+            .remote
+            .piece(&place.path, from, length as usize + 1, &wire);
+        let theirs = match self.live.or_stopped(theirs).await {
+            Ok(theirs) => theirs,
+            Err(stop) if is_refusal(&stop) => return nothing,
+            Err(stop) => return Err(stop),
+        };
+        let (source, local) = (upload.source.clone(), upload.task.plan.local());
+        let ours = blocking(move || {
+            let mut ours = vec![0; length as usize];
+            let mut file = &source.file;
+            file.seek(SeekFrom::Start(from))
+                .and_then(|_| file.read_exact(&mut ours))
+                .map_err(|error| Error::local("read", &local, error))?;
+            Ok(ours)
+        })
+        .await?;
+        // More than that means that somebody is still writing to it, or that we were led elsewhere.
+        if theirs != ours {
+            if there >= FAR {
+                self.remote.learned().does_not_reach(there);
+            }
+            return nothing;
+        }
+        match self.remote.can_restart() {
+            true => Ok((Start::At(there), there)),
+            false => Ok((Start::End, there)),
+        }
+    }
+
+    /// Sends it to this place and gives it its name; what can't be used is cleaned up.
+    async fn carry(
+        &self,
+        upload: &Upload<'_>,
+        place: Place,
+        start: Start,
+        offset: u64,
+    ) -> Result<Step<Outcome>, Stop> {
+        let task = upload.task;
+        let identity = Identity {
+            size: upload.facts.size,
+            modified: upload.facts.modified,
+            // What is only continued is no one's beginning until then: the rule finds it again.
+            in_place: place.in_place && !place.is_old,
+            number: upload.number,
+        };
+        if task.begun != Some(identity) {
+            self.go_on(task.id)?;
+            self.note(task.id, Note::Begun(identity)).await?;
+        }
+        let begun = AtomicBool::new(false);
+        let sent = self.send(upload, &place, start, offset, &begun).await;
+        let outcome = match sent {
+            Ok(Step::Done(sent)) => self.give_name(upload, &place, sent).await,
+            Ok(Step::Refused(error)) => return Ok(Step::Refused(error)),
+            Err(stop) => Err(stop),
+        };
+        if let Err(stop) = &outcome {
+            let touched = begun.load(Ordering::Relaxed) || task.begun == Some(identity);
+            let lost = matches!(stop, Stop::Error(error) if error.connection_lost());
+            if touched && !place.is_old && !lost && !self.is_worth_keeping(task.id, stop) {
+                self.clean(&place.path).await;
+            }
+        }
+        outcome
+    }
+
+    /// What is there is neither the old file nor the new one. If it can't be deleted, it stays.
+    async fn clean(&self, path: &RemotePath) {
+        let deleted = self.remote.delete(path);
+        if let Ok(Err(error)) = tokio::time::timeout(CLEANING_LIMIT, deleted).await {
+            tracing::info!(%error, %path, "an upload that was given up was left on the server");
+        }
+    }
+
+    async fn send(
+        &self,
+        upload: &Upload<'_>,
+        place: &Place,
+        start: Start,
+        mut offset: u64,
+        begun: &AtomicBool,
+    ) -> Result<Step<Sent>, Stop> {
+        let (task, size) = (upload.task, upload.source.size);
+        let wire = self.wire();
+        self.live.resumed_from(offset);
+        if offset < size || size == 0 {
+            let mut starts = vec![start];
+            if let Start::At(1..) = start {
+                // Not every server that says so can begin in the middle.
+                starts.push(Start::End);
+            }
+            if offset > 0 && !place.is_old {
+                starts.push(Start::At(0));
+            }
+            let mut outcome = None;
+            for start in starts {
+                if start == Start::At(0) {
+                    offset = 0;
+                    self.live.resumed_from(0);
+                }
+                let file = self.source_at(upload, offset)?;
+                let sending = self.remote.upload(file, &place.path, start, &wire, begun);
+                match self.live.or_stopped(sending).await {
+                    Err(stop) if is_refusal(&stop) && !begun.load(Ordering::Relaxed) => {
+                        outcome = Some(Err(stop));
+                    }
+                    done => {
+                        outcome = Some(done);
+                        break;
+                    }
+                }
+            }
+            match outcome {
+                Some(Ok(bytes)) if offset + bytes == size => {}
+                // Someone is writing to it.
+                Some(Ok(bytes)) => {
+                    return Err(Error::SizeDiffers {
+                        expected: size,
+                        received: offset + bytes,
+                    }
+                    .into());
+                }
+                Some(Err(Stop::Error(error))) if !begun.load(Ordering::Relaxed) => {
+                    return match is_refusal(&Stop::Error(error.clone())) && !is_quota(&error) {
+                        true => Ok(Step::Refused(error)),
+                        false => Err(error.into()),
+                    };
+                }
+                Some(Err(stop)) => return Err(stop),
+                None => {}
+            }
+        }
+        if !upload.source.is_unchanged() {
+            return Err(Error::SourceChanged.into());
+        }
+        let there = self
+            .live
+            .or_stopped(async { self.remote.size(&place.path).await.or_unknown() });
+        let mut checks = match there.await? {
+            Some(there) if there == size => checked(true),
+            Some(there) => {
+                return Err(Error::SizeDiffers {
+                    expected: size,
+                    received: there,
+                }
+                .into());
+            }
+            None => checked(false),
+        };
+        checks.tail = offset > 0;
+        let file = self.source_at(upload, 0)?;
+        let open = move || Ok(file);
+        let digest = self
+            .check_hash(task, &place.path, open, &mut checks)
+            .await?;
+        let mut modified = upload.facts.modified.and_then(whole_seconds);
+        modified = modified.filter(|_| task.options.keep_time == KeepTime::Yes);
+        if let Some(time) = modified {
+            let set = self.remote.set_modified(&place.path, time);
+            checks.time = match self.live.or_stopped(set).await {
+                Ok(set) => set,
+                Err(Stop::Error(error)) if !error.connection_lost() => false,
+                Err(stop) => return Err(stop),
+            };
+        }
+        if let Some(mode) = upload.source.mode.filter(|_| task.options.keep_permissions) {
+            match self
+                .live
+                .or_stopped(self.remote.set_mode(&place.path, mode))
+                .await
+            {
+                Err(Stop::Error(error)) if !error.connection_lost() => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(Step::Done(Sent {
+            offset,
+            modified: modified.filter(|_| checks.time),
+            checks,
+            digest,
+        }))
+    }
+
+    fn source_at(&self, upload: &Upload<'_>, offset: u64) -> Result<File, Error> {
+        let mut file = &upload.source.file;
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| upload.source.file.try_clone())
+            .map_err(|error| Error::local("read", &upload.task.plan.local(), error))
+    }
+
+    /// Gives a complete file its name.
+    async fn give_name(
+        &self,
+        upload: &Upload<'_>,
+        place: &Place,
+        sent: Sent,
+    ) -> Result<Step<Outcome>, Stop> {
+        let task = upload.task;
+        self.go_on(task.id)?;
+        let done = Done {
+            bytes: upload.source.size,
+            resumed_from: sent.offset,
+            checks: sent.checks,
+            digest: sent.digest,
+            renamed: renamed(&upload.target, upload.number),
+            found_complete: false,
+        };
+        if place.in_place {
+            return Ok(Step::Done(Outcome::Done(Box::new(done))));
+        }
+        let finishing = Finishing {
+            size: done.bytes,
+            modified: sent.modified,
+            name: (upload.number > 0)
+                .then(|| upload.target.file_name().unwrap_or_default().to_vec()),
+            inode: None,
+            checks: done.checks,
+            digest: done.digest.clone(),
+            resumed_from: done.resumed_from,
+        };
+        self.note(task.id, Note::Finishing(finishing)).await?;
+        let replaces = upload.replaces;
+        self.rename(task, &place.path, &upload.target, replaces, done)
+            .await
+    }
+
+    /// Gives a complete upload its name. Where the server does not rename over a file, that is deleted first, since all
+    /// of the new one is there.
+    pub(super) async fn rename(
+        &self,
+        task: &Task,
+        from: &RemotePath,
+        to: &RemotePath,
+        replaces: bool,
+        done: Done,
+    ) -> Result<Step<Outcome>, Stop> {
+        let pairs = [(from.clone(), to.clone())];
+        // Not given up half-way: what became of it would have to be found out.
+        let renamed = self.remote.rename_many(&pairs).await?.pop();
+        let mut refused = match renamed {
+            Some(Err(error)) => error,
+            _ => return Ok(Step::Done(Outcome::Done(Box::new(done)))),
+        };
+        if refused.connection_lost {
+            return Err(refused.into());
+        }
+        if !replaces {
+            // Somebody may have put something there meanwhile.
+            let found = self
+                .remote
+                .existing(&pairs.clone().map(|(_, to)| to))
+                .await?;
+            if let Some(Existing::File(there)) = found.first() {
+                let source = Facts {
+                    size: Some(done.bytes),
+                    modified: None,
+                };
+                match decide(rule_of(task), source, *there) {
+                    Decision::Skip => {
+                        self.clean(from).await;
+                        return Ok(Step::Done(Outcome::Skipped));
+                    }
+                    Decision::Ask => return Ok(Step::Done(Outcome::Ask(*there))),
+                    // The next try finds another number, and what was sent.
+                    Decision::Rename => return Err(refused.into()),
+                    Decision::Overwrite | Decision::Resume => {}
+                }
+            }
+        }
+        if self
+            .remote
+            .delete(to)
+            .await
+            .map(Some)
+            .or_unknown()?
+            .is_some()
+        {
+            match self.remote.rename_many(&pairs).await?.pop() {
+                Some(Err(error)) => refused = error,
+                _ => return Ok(Step::Done(Outcome::Done(Box::new(done)))),
+            }
+        }
+        self.clean(from).await;
+        Ok(Step::Refused(refused.into()))
+    }
+
+    /// What an earlier try has finished, as far as it came: `None` if there is nothing of it.
+    async fn finish_upload(
+        &self,
+        task: &Task,
+        noted: &Finishing,
+        source: &Source,
+    ) -> Result<Option<Outcome>, Stop> {
+        let number = task.begun.map_or(0, |begun| begun.number);
+        let Some(target) = remote_name(&task.plan.remote, number) else {
+            return Ok(None);
+        };
+        let Some(temporary) = temporary_of(&target).filter(|_| noted.size == source.size) else {
+            return Ok(None);
+        };
+        let done = Done {
+            bytes: noted.size,
+            resumed_from: noted.resumed_from,
+            checks: noted.checks,
+            digest: noted.digest.clone(),
+            renamed: renamed(&target, number),
+            found_complete: true,
+        };
+        let names = [temporary.clone(), target.clone()];
+        let found = self.live.or_stopped(self.remote.existing(&names)).await?;
+        let seconds = |time: Option<Timestamp>| time.map(|t| t.as_second());
+        match found.as_slice() {
+            [Existing::File(there), _] if there.size == Some(noted.size) => {
+                self.go_on(task.id)?;
+                let replaces = rule_of(task) == ConflictRule::Overwrite;
+                match self
+                    .rename(task, &temporary, &target, replaces, done)
+                    .await?
+                {
+                    Step::Done(outcome) => Ok(Some(outcome)),
+                    Step::Refused(_) => Ok(None),
+                }
+            }
+            [Existing::Missing, Existing::File(there)]
+                if there.size == Some(noted.size)
+                    && seconds(noted.modified)
+                        .zip(seconds(there.modified))
+                        .is_none_or(|(noted, there)| noted == there) =>
+            {
+                Ok(Some(Outcome::Done(Box::new(done))))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The temporary name under which an upload that was begun may stand on the server.
+pub(super) fn left_behind(task: &Task) -> Option<RemotePath> {
+    let begun = task.begun?;
+    let target = remote_name(&task.plan.remote, begun.number)?;
+    match begun.in_place {
+        true => None,
+        false => temporary_of(&target),
+    }
+}
+
+/// What a local file is.
+pub(super) fn facts_of(source: &Source) -> Facts {
+    Facts {
+        size: Some(source.size),
+        modified: source.modified.and_then(|t| Timestamp::try_from(t).ok()),
+    }
+}
+
+/// FTP's times have no parts of seconds everywhere.
+pub(super) fn whole_seconds(time: Timestamp) -> Option<Timestamp> {
+    let second = time.as_second() - i64::from(time.subsec_nanosecond() < 0);
+    Timestamp::from_second(second).ok()
+}
+
+pub(super) fn renamed(target: &RemotePath, number: u32) -> Option<std::ffi::OsString> {
+    let name = target.file_name().filter(|_| number > 0)?;
+    Some(decide::os_name(name))
+}
+
+/// The server has no room, under whichever name.
+fn is_quota(error: &Error) -> bool {
+    let code = error
+        .remote()
+        .and_then(|e| e.reply())
+        .map(|r| r.code.value());
+    code == Some(552)
+}
