@@ -13,6 +13,10 @@ use crate::{
 const BYTES: usize = 4096;
 /// For fewer commands than this it isn't worth finding out what a server puts up with.
 const WORTH_ASKING: usize = 4;
+/// The reply to PWD.
+const PWD: u16 = 257;
+/// So many replies too many are read before the probe is given up.
+const MOST_SURPLUS: usize = 8;
 
 impl Driver {
     /// One final reply for each command.
@@ -59,18 +63,28 @@ impl Driver {
         }
     }
 
-    /// Sends three commands that do nothing, and looks whether their answers come in order. That says nothing of
-    /// transfers yet, but much of servers that can't.
+    /// Sends three commands that change nothing, and looks whether their answers come in order, one for each. That says
+    /// nothing of transfers yet, but much of servers that can't.
     pub(super) async fn probe(&mut self) -> Result<bool, Error> {
+        self.prepare(&Command::Pwd).await?;
         self.control
-            .send_all(&[Command::Noop, Command::Noop, Command::Noop])
+            .send_all(&[Command::Noop, Command::Noop, Command::Pwd])
             .await?;
         let mut fine = true;
-        for _ in 0..3 {
+        for _ in 0..2 {
             let reply = self.control.final_reply("NOOP").await?;
-            fine &= reply.code.is_completion();
+            fine &= reply.code.is_completion() && reply.code.value() != PWD;
         }
-        fine &= !self.control.has_unread();
+        // 257 can be nobody else's: with it the server is in step, however much it said before.
+        let mut last = self.control.final_reply("PWD").await?;
+        for _ in 0..MOST_SURPLUS {
+            if last.code.value() == PWD || !last.code.is_completion() {
+                break;
+            }
+            fine = false;
+            last = self.control.final_reply("PWD").await?;
+        }
+        fine &= last.code.value() == PWD;
         self.learn(|learned| {
             learned.pipelining = if fine {
                 Pipelining::Batch

@@ -100,6 +100,8 @@ pub(crate) struct Driver {
     dialled: bool,
     /// How many batches went wrong in this session.
     disruptions: u8,
+    /// How many times we could not wait for data connections of the server's.
+    active_fails: u8,
 }
 
 impl Driver {

@@ -145,6 +145,7 @@ impl Driver {
             kind: Kind::of(&greeting),
             dialled: false,
             disruptions: 0,
+            active_fails: 0,
         };
         driver.log_in(&config.login).await?;
         driver.settle(greeting).await?;

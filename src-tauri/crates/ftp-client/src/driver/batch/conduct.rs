@@ -140,7 +140,7 @@ impl Watch {
                 },
                 () = self.expired(limit, activity) => {
                     let error = NetError::Timeout { what, limit };
-                    if moved.is_some() {
+                    if moved.is_some() && !strict {
                         return Err(control.kill(Error::net(DOING, error)));
                     }
                     let failure = Failure::Net(error);

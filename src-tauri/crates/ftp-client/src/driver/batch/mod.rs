@@ -15,7 +15,7 @@ mod way;
 
 use std::time::Duration;
 
-use ftp_net::Pace;
+use ftp_net::{Pace, tls::Versions};
 use tokio::sync::mpsc;
 
 pub(crate) use alone::size_of;
@@ -94,7 +94,8 @@ impl Driver {
             let count = if trial {
                 1
             } else {
-                self.room(&files[next..], way)
+                let room = self.room(&files[next..], way);
+                room.min(self.tickets::<T>())
             };
             let ended = match self.batch(&mut run, first, count, way).await {
                 Ok(ended) => ended,
@@ -151,15 +152,39 @@ impl Driver {
             (true, true) => Some((Way::Pasv, false)),
             (true, false) => None,
         };
-        let worth = T::COMES && self.is_far() && kind::may_reach(local, peer);
+        // Where we speak first, it saves nothing: over TLS, and with files that go.
+        let worth = T::COMES
+            && !self.data_encrypted
+            && self.active_fails < PATIENCE
+            && self.is_far()
+            && kind::may_reach(local, peer);
         Ok(match (self.config.data, learned.active) {
-            (DataMode::Active, _) => Some((Way::Active, false)),
+            (DataMode::Active, _) if self.active_fails < PATIENCE => Some((Way::Active, false)),
+            (DataMode::Active, _) => None,
             (DataMode::Auto, Active::Works) if worth => Some((Way::Active, false)),
             (DataMode::Auto, Active::Unknown) if worth && left >= WORTH_REACHING => {
                 Some((Way::Active, true))
             }
             _ => passive,
         })
+    }
+
+    /// How many data connections there are session tickets for. Downloads usually bring a new one each; with uploads only vsftpd
+    /// is known to.
+    fn tickets<T: Item>(&self) -> usize {
+        match &self.tls {
+            Some(tls)
+                if self.data_encrypted
+                    && !T::COMES
+                    && self.kind != kind::Kind::Vsftpd
+                    && tls.versions() == Versions::Any
+                    && tls.tickets() > 0
+                    && !self.needs_no_ticket() =>
+            {
+                tls.tickets()
+            }
+            _ => usize::MAX,
+        }
     }
 
     /// True where a round trip is long enough to be felt.
@@ -210,6 +235,10 @@ impl Driver {
             Trouble::NoTicket => self.learn(|learned| learned.tls12 = true),
             Trouble::Way if way == Way::Active => {
                 self.learn(|learned| learned.active = Active::Fails)
+            }
+            Trouble::NoListener => {
+                self.active_fails += 1;
+                return Ok(ended.again);
             }
             Trouble::Odd(_) | Trouble::Way | Trouble::Left => {}
         }

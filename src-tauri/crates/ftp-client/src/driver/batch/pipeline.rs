@@ -58,6 +58,8 @@ pub(super) enum Trouble {
     Odd(String),
     /// A data connection did not come about.
     Way,
+    /// We can't wait for a data connection. Nothing was sent.
+    NoListener,
     /// There is no TLS session left to resume.
     NoTicket,
     /// We left a transfer before its end.
@@ -113,6 +115,13 @@ impl Driver {
         way: Way,
     ) -> Result<Ended<'a, T>, Error> {
         self.keep_tickets().await?;
+        let mut ended = Ended {
+            begun: 0,
+            done: 0,
+            again: Vec::new(),
+            trouble: None,
+            arrived: Vec::with_capacity(count),
+        };
         let files = &run.files[first..first + count];
         let io = |error| Error::net(DOING, NetError::Io(error));
         let local = self.control.stream()?.local_addr().map_err(io)?.ip();
@@ -121,11 +130,25 @@ impl Driver {
             session,
             free: self.needs_no_ticket(),
         });
-        let half = T::COMES && self.kind == Kind::ProFtpd && self.is_far();
+        let waits_for_end = match self.kind {
+            Kind::ProFtpd => true,
+            Kind::Vsftpd => secure.is_some(),
+            _ => false,
+        };
+        let half = T::COMES && waits_for_end && self.is_far();
         let mut listeners = VecDeque::with_capacity(count);
         let mut commands = Vec::with_capacity(4 * count);
         for file in files {
-            let (ask, listener) = way.ask(local).await?;
+            let (ask, listener) = match way.ask(local).await {
+                Ok(asked) => asked,
+                // There may be no port left. With fewer files there may be enough.
+                Err(_) if !commands.is_empty() => break,
+                Err(error) => {
+                    self.control.log(LogKind::Warning, error.to_string());
+                    ended.stop(Trouble::NoListener);
+                    return Ok(ended);
+                }
+            };
             listeners.push_back(listener);
             commands.extend(file.before());
             commands.push(ask);
@@ -138,13 +161,8 @@ impl Driver {
         }
         self.set_type(b'I').await?;
         self.control.send_all(&commands).await?;
-        let mut ended = Ended {
-            begun: 0,
-            done: 0,
-            again: Vec::new(),
-            trouble: None,
-            arrived: Vec::with_capacity(count),
-        };
+        // As many as there are data connections for.
+        let files = &files[..listeners.len()];
         for (offset, file) in files.iter().enumerate() {
             ended.begun += 1;
             let index = first + offset;
@@ -198,8 +216,7 @@ impl Driver {
         let Some(reply) = run.watch.reply(&mut self.control, &run.activity).await? else {
             return ended.odd(index, "no reply to the demand for a data connection");
         };
-        let Some(agreed) = self.agreed(part.way, &reply, part.listener, part.peer, part.half)
-        else {
+        let Some(agreed) = self.agreed(part.way, &reply, part.listener, part.peer) else {
             let why = format!("{} for a data connection", reply.code);
             return ended.odd(index, &why);
         };
@@ -208,7 +225,7 @@ impl Driver {
         let limit = self.config.timeouts.connect;
         let (activity, pace) = (&run.activity, &mut run.pace);
         let data = async {
-            let stream = way::open(agreed, part.secure, activity, limit).await?;
+            let stream = way::open(agreed, part.secure, part.half, activity, limit).await?;
             file.moves(stream, activity, pace).await
         };
         let control = &mut self.control;

@@ -10,10 +10,7 @@ use ftp_net::{
     tls::{TlsSession, Versions},
 };
 use ftp_proto::{Command, Reply};
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use super::data::{Activity, Failure};
 use crate::{
@@ -34,14 +31,8 @@ pub(super) enum Way {
 
 /// One data connection that was agreed on.
 pub(super) enum Agreed {
-    Dial {
-        address: SocketAddr,
-        half: bool,
-    },
-    Accept {
-        listener: TcpListener,
-        peer: IpAddr,
-    },
+    Dial(SocketAddr),
+    Accept(TcpListener, IpAddr),
     /// The server wants none of it. What follows will be refused too.
     Nothing,
 }
@@ -78,7 +69,6 @@ impl Driver {
         reply: &Reply,
         listener: Option<TcpListener>,
         peer: IpAddr,
-        half: bool,
     ) -> Option<Agreed> {
         if reply.code.is_permanent() || reply.code.is_transient() {
             return Some(Agreed::Nothing);
@@ -87,7 +77,7 @@ impl Driver {
             (Way::Epsv, 229, _) => {
                 let port = ftp_proto::parse_epsv(reply.first_line()).ok()?;
                 let address = SocketAddr::new(peer, port);
-                Some(Agreed::Dial { address, half })
+                Some(Agreed::Dial(address))
             }
             (Way::Pasv, 227, _) => {
                 let named = ftp_proto::parse_pasv(reply.first_line()).ok()?;
@@ -98,10 +88,10 @@ impl Driver {
                     peer
                 };
                 let address = SocketAddr::new(ip, named.port());
-                Some(Agreed::Dial { address, half })
+                Some(Agreed::Dial(address))
             }
             // 229 or 227 here would be the answer to something else.
-            (Way::Active, 200 | 250, Some(listener)) => Some(Agreed::Accept { listener, peer }),
+            (Way::Active, 200 | 250, Some(listener)) => Some(Agreed::Accept(listener, peer)),
             _ => None,
         }
     }
@@ -136,30 +126,29 @@ impl Secure {
     }
 }
 
-/// Makes the data connection.
+/// Makes the data connection. `half`: nothing will be sent on it, and our end is said at once, since this server waits for it before it
+/// says 226.
 pub(super) async fn open(
     agreed: Agreed,
     secure: Option<&Secure>,
+    half: bool,
     activity: &Activity,
     handshake: std::time::Duration,
 ) -> Result<Stream, Failure> {
     let mut tcp = match agreed {
-        Agreed::Dial { address, half } => {
-            let mut tcp = ftp_net::dial(address).await?;
-            if half && secure.is_none() {
-                // Nothing will be sent on it. A server that waits for our end before it says 226 has it now.
-                tcp.shutdown().await?;
-            }
-            tcp
-        }
-        Agreed::Accept { listener, peer } => accept_from(&listener, peer).await?,
+        Agreed::Dial(address) => ftp_net::dial(address).await?,
+        Agreed::Accept(listener, peer) => accept_from(&listener, peer).await?,
         Agreed::Nothing => return pending().await,
     };
     activity.dialled();
     let Some(secure) = secure else {
+        if half {
+            tcp.shutdown().await?;
+        }
         return Ok(Stream::Plain(tcp));
     };
-    tcp = quick(tcp)?;
+    // Nagle's delay would hold the records of a handshake back.
+    tcp.set_nodelay(true)?;
     if !secure.may_waste() {
         activity.begun().await;
     }
@@ -168,13 +157,11 @@ pub(super) async fn open(
     }
     let stream = secure.session.connect(tcp, handshake).await;
     activity.stir();
-    Ok(stream?)
-}
-
-/// Without Nagle's delay, which would hold the records of a handshake back.
-fn quick(tcp: TcpStream) -> Result<TcpStream, NetError> {
-    tcp.set_nodelay(true)?;
-    Ok(tcp)
+    let mut stream = stream?;
+    if half {
+        stream.shutdown().await?;
+    }
+    Ok(stream)
 }
 
 /// True where a failure is that of the way to the data connection, not of what went over it.
