@@ -74,7 +74,8 @@ async fn names_in_a_listing_can_not_escape() {
         assert_eq!(item.state, State::Failed, "mlsd {mlsd}: {item:?}");
         queue.shutdown().await;
         let mut found: Vec<_> = tree(dir.path()).into_keys().collect();
-        found.retain(|name| !name.ends_with(r"C:\x"));
+        // Escaped, it is a name like any other.
+        found.retain(|name| name != "a/target/C:%5Cx");
         assert_eq!(
             found,
             ["a", "a/target", "a/target/good", "a/target/out", "outside"]

@@ -45,6 +45,8 @@ pub(crate) struct Live {
     pub(crate) cancel: CancellationToken,
     /// The limits of speed that it passes through.
     pub(crate) throttles: Throttles,
+    /// What finds the disk full is tried again when there is room, and goes on from where it is.
+    pub(crate) waits_for_room: bool,
 }
 
 impl Live {
@@ -328,7 +330,8 @@ impl Job<'_> {
             Stop::Error(
                 Error::SizeDiffers { .. } | Error::HashDiffers { .. } | Error::SourceChanged,
             ) => false,
-            Stop::Error(Error::DiskFull { .. } | Error::Journal { .. }) => true,
+            Stop::Error(Error::DiskFull { .. }) => self.live.waits_for_room,
+            Stop::Error(Error::Journal { .. }) => true,
             Stop::Error(error) => error.retry() != Retry::Never,
         }
     }

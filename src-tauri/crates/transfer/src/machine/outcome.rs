@@ -284,8 +284,9 @@ impl Machine {
             }
             Retry::Busy | Retry::Backoff => self.set_state(id, State::Failed),
             Retry::Never => {
-                self.forget_try(id);
                 self.set_state(id, State::Failed);
+                self.discard(id);
+                self.forget_try(id);
             }
         }
         self.journal.row(id);

@@ -166,7 +166,10 @@ impl Shared {
             Assignment::Folder(task) | Assignment::File(task) => Some(task),
             Assignment::Group(tasks) => tasks.first(),
         };
-        let mut live = Live::default();
+        let mut live = Live {
+            waits_for_room: self.config.wait_for_room,
+            ..Live::default()
+        };
         if let Some(task) = task {
             live.throttles = self.speeds.chain(
                 site,
