@@ -1,12 +1,17 @@
 //! Many files in one call, and what became of each.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use ftp_client::{BatchOptions, Client, Error, FetchFile, Fetched, LogKind, StoreFile, Stored};
-use support::Script;
+use ftp_client::{
+    BatchOptions, Client, Config, Error, FetchFile, Fetched, LogKind, StoreFile, Stored,
+};
+use support::{Peer, Script};
 use tokio::sync::mpsc;
 
-use crate::{Log, path};
+use crate::{
+    Log, connect, path,
+    scripted::{config, sends},
+};
 
 /// The outcomes by place, and how the call ended.
 pub type Outcomes<T> = (BTreeMap<usize, Result<T, Error>>, Result<(), Error>);
@@ -82,4 +87,49 @@ pub fn greets(greeting: &str) -> Script {
 /// One that is known to take many commands at once.
 pub fn queues() -> Script {
     greets("220 (vsFTPd of the tests)")
+}
+
+/// `f0` by itself, which shows that data connections come about, and then the batch.
+pub fn sends_first() -> Script {
+    queues().then(sends("RETR /f0", "0"))
+}
+
+/// `/f0` and so on, of unknown size.
+pub fn files(count: usize) -> Vec<FetchFile> {
+    (0..count)
+        .map(|index| wanted(&format!("/f{index}"), None))
+        .collect()
+}
+
+/// All of `range` one after the other, each with its own number in it.
+pub fn each(range: std::ops::Range<usize>) -> Script {
+    range.fold(Script::new(), |script, index| {
+        script.then(sends(&format!("RETR /f{index}"), index.to_string()))
+    })
+}
+
+/// A client of a peer.
+pub async fn client_of(peer: &Peer, change: impl FnOnce(&mut Config)) -> (Client, Log) {
+    let mut config = config(peer);
+    change(&mut config);
+    connect(config).await.unwrap()
+}
+
+/// Fetches `count` files from a peer that plays these scripts to its connections; all must come as they are.
+pub async fn all_come(count: usize, scripts: Vec<Script>, change: impl FnOnce(&mut Config)) -> Log {
+    let peer = Peer::serve_each(scripts).await;
+    let (client, log) = client_of(&peer, change).await;
+    let fetching = tokio::time::timeout(Duration::from_secs(15), fetch(&client, files(count)));
+    let (outcomes, ended) = fetching.await.expect("it comes to an end");
+    ended.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
+    assert_eq!(outcomes.len(), count, "{}", log.all());
+    for (index, outcome) in outcomes {
+        let file = outcome.unwrap_or_else(|error| panic!("{index}: {error}\n{}", log.all()));
+        assert_eq!(file.data, index.to_string().as_bytes(), "{}", log.all());
+    }
+    client.quit().await.unwrap();
+    for outcome in peer.outcomes().await {
+        let _ = outcome;
+    }
+    log
 }

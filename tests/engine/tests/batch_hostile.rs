@@ -5,64 +5,20 @@
 use std::time::Duration;
 
 use engine_tests::{
-    Log,
-    batches::{fetch, greets, queues, store, wanted, went_together},
-    connect, path,
-    scripted::{config, sends},
+    batches::{
+        all_come, client_of, each, fetch, files, greets, queues, sends_first, store, went_together,
+    },
+    path,
+    scripted::sends,
 };
-use ftp_client::{
-    Client, Config, DataMode, ErrorKind, FetchFile, HostMemory, StoreFile, StoreThen,
-};
+use ftp_client::{ErrorKind, HostMemory, StoreFile, StoreThen};
 use support::{Gate, Peer, Script};
-
-/// `f0` by itself, which shows that data connections come about, and then the batch.
-fn warm() -> Script {
-    queues().then(sends("RETR /f0", "0"))
-}
-
-fn files(count: usize) -> Vec<FetchFile> {
-    (0..count)
-        .map(|index| wanted(&format!("/f{index}"), None))
-        .collect()
-}
-
-/// All of `range` one after the other, each with its own number in it.
-fn each(range: std::ops::Range<usize>) -> Script {
-    range.fold(Script::new(), |script, index| {
-        script.then(sends(&format!("RETR /f{index}"), index.to_string()))
-    })
-}
-
-async fn client_of(peer: &Peer, change: impl FnOnce(&mut Config)) -> (Client, Log) {
-    let mut config = config(peer);
-    change(&mut config);
-    connect(config).await.unwrap()
-}
-
-/// Fetches `count` files from a peer that plays these scripts to its connections; all must come as they are.
-async fn all_come(count: usize, scripts: Vec<Script>, change: impl FnOnce(&mut Config)) -> Log {
-    let peer = Peer::serve_each(scripts).await;
-    let (client, log) = client_of(&peer, change).await;
-    let fetching = tokio::time::timeout(Duration::from_secs(15), fetch(&client, files(count)));
-    let (outcomes, ended) = fetching.await.expect("it comes to an end");
-    ended.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
-    assert_eq!(outcomes.len(), count, "{}", log.all());
-    for (index, outcome) in outcomes {
-        let file = outcome.unwrap_or_else(|error| panic!("{index}: {error}\n{}", log.all()));
-        assert_eq!(file.data, index.to_string().as_bytes(), "{}", log.all());
-    }
-    client.quit().await.unwrap();
-    for outcome in peer.outcomes().await {
-        let _ = outcome;
-    }
-    log
-}
 
 /// Replies that can't be those that were asked for: a new connection, the affected files once more, and one by one from then on.
 #[tokio::test]
 async fn replies_out_of_order_and_too_many_and_missing() {
     let opened = |say: &str| {
-        warm()
+        sends_first()
             .expect("RETR /f1")
             .say("150 here")
             .accept_data()
@@ -79,15 +35,18 @@ async fn replies_out_of_order_and_too_many_and_missing() {
         ("1xx again", opened("150 here")),
         (
             "two ends",
-            warm().then(sends("RETR /f1", "1")).say("226 done"),
+            sends_first().then(sends("RETR /f1", "1")).say("226 done"),
         ),
-        ("no port", warm().expect("EPSV").say("200 fine")),
+        ("no port", sends_first().expect("EPSV").say("200 fine")),
         (
             "silence",
             opened("150-and").delay(Duration::from_millis(700)),
         ),
         ("no end", {
-            let begun = warm().expect("RETR /f1").say("150 here").accept_data();
+            let begun = sends_first()
+                .expect("RETR /f1")
+                .say("150 here")
+                .accept_data();
             begun.send_data("1").close_data()
         }),
     ];
@@ -110,7 +69,7 @@ async fn replies_out_of_order_and_too_many_and_missing() {
 /// A server that was confused is remembered: the next session sends one command at a time from the beginning.
 #[tokio::test]
 async fn a_confused_server_is_remembered() {
-    let first = warm()
+    let first = sends_first()
         .then(sends("RETR /f1", "1"))
         .say("226 done")
         .serve_rest();
@@ -134,7 +93,7 @@ async fn a_confused_server_is_remembered() {
 #[tokio::test]
 async fn refusals_that_may_be_confusion_are_tried_once_more() {
     for refusal in ["450 busy", "500 what?", "503 bad sequence", "425 no data"] {
-        let script = warm()
+        let script = sends_first()
             .then(sends("RETR /f1", "1"))
             .expect("RETR /f2")
             .say(refusal)
@@ -145,7 +104,7 @@ async fn refusals_that_may_be_confusion_are_tried_once_more() {
         assert!(log.all().contains("one command at a time"), "{refusal}");
     }
     // If it doesn't, it was the file.
-    let script = warm()
+    let script = sends_first()
         .then(sends("RETR /f1", "1"))
         .expect("RETR /f2")
         .say("450 busy")
@@ -165,7 +124,7 @@ async fn refusals_that_may_be_confusion_are_tried_once_more() {
 
 #[tokio::test]
 async fn a_missing_file_fails_alone() {
-    let script = warm()
+    let script = sends_first()
         .then(sends("RETR /f1", "1"))
         .expect("RETR /f2")
         .say("550 no such file")
@@ -190,7 +149,9 @@ async fn a_missing_file_fails_alone() {
 #[tokio::test]
 async fn the_end_of_the_connection_in_the_middle() {
     for busy in [true, false] {
-        let begun = warm().then(sends("RETR /f1", "1")).expect("RETR /f2");
+        let begun = sends_first()
+            .then(sends("RETR /f1", "1"))
+            .expect("RETR /f2");
         let script = if busy {
             begun.say("421 going down").close()
         } else {
@@ -222,7 +183,7 @@ async fn the_end_of_the_connection_in_the_middle() {
 
 #[tokio::test]
 async fn endless_data_is_cut_off_and_the_others_come() {
-    let first = warm()
+    let first = sends_first()
         .expect("RETR /f1")
         .say("150 here")
         .accept_data()
@@ -250,7 +211,7 @@ async fn endless_data_is_cut_off_and_the_others_come() {
 /// A size that is not the announced one could be another file's data: it is believed when it comes by itself.
 #[tokio::test]
 async fn another_size_than_announced_is_fetched_once_more() {
-    let script = warm()
+    let script = sends_first()
         .then(sends("RETR /f1", "wrong"))
         .then(sends("RETR /f2", "2"))
         .then(sends("RETR /f1", "1"))
@@ -289,84 +250,29 @@ async fn an_unknown_server_is_probed_first() {
     }
 }
 
-/// In active mode: the server never comes. The file is moved by itself then, on a connection that is in step.
+/// Whoever stops listening doesn't wait for a file that stands still.
 #[tokio::test]
-async fn active_mode_where_the_server_never_comes() {
-    let dials = |file: &str, data: &str| {
-        Script::new()
-            .expect("EPRT *")
-            .dial_data()
-            .say("200 ok")
-            .expect(file)
-            .say("150 here")
-            .send_data(data)
-            .close_data()
-            .say("226 done")
-    };
-    let first = queues()
-        .then(dials("RETR /f0", "0"))
-        .expect("PORT *")
-        .say("200 ok")
+async fn a_batch_that_nobody_wants_any_more_is_left() {
+    let begun = Gate::new();
+    let script = sends_first()
         .expect("RETR /f1")
         .say("150 here")
-        .serve_rest();
-    let second = queues()
-        .then(dials("RETR /f1", "1"))
-        .then(dials("RETR /f2", "2"))
-        .serve_rest();
-    all_come(3, vec![first, second], |config| {
-        config.data = DataMode::Active;
-        config.timeouts.connect = Duration::from_millis(300);
-    })
-    .await;
-}
-
-/// Somebody else is faster at the port that we opened for the server.
-#[tokio::test]
-async fn data_from_a_foreign_address_is_not_taken() {
-    let (asked, intruded) = (Gate::new(), Gate::new());
-    let script = queues()
-        .expect("EPRT *")
-        .dial_data()
-        .say("200 ok")
-        .expect("RETR /f0")
-        .say("150 here")
-        .send_data("0")
-        .close_data()
-        .say("226 done")
-        .expect("PORT *")
-        .signal(&asked)
-        .wait_for(&intruded)
-        .dial_data()
-        .say("200 ok")
-        .expect("RETR /f1")
-        .say("150 here")
+        .accept_data()
         .send_data("1")
-        .close_data()
-        .say("226 done")
-        .serve_rest();
+        .signal(&begun)
+        .delay(Duration::from_secs(15));
     let peer = Peer::serve(script).await;
-    let (client, log) = client_of(&peer, |config| config.data = DataMode::Active).await;
-    let intruder = async {
-        asked.passed().await;
-        let sent = log.sent();
-        let line = sent.iter().find(|line| line.starts_with("PORT")).unwrap();
-        let numbers: Vec<u16> = line[5..].split(',').map(|n| n.parse().unwrap()).collect();
-        let port = numbers[4] << 8 | numbers[5];
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-        let address = format!("127.0.0.1:{port}").parse().unwrap();
-        let mut stream = socket.connect(address).await.unwrap();
-        tokio::io::AsyncWriteExt::write_all(&mut stream, b"evil")
-            .await
-            .unwrap();
-        intruded.open();
-        stream
-    };
-    let (outcomes, stream) = tokio::join!(fetch(&client, files(2)), intruder);
-    outcomes.1.unwrap();
-    assert_eq!(outcomes.0[&1].as_ref().unwrap().data, b"1", "{}", log.all());
-    drop(stream);
+    let (client, _) = client_of(&peer, |_| {}).await;
+    let (sender, outcomes) = tokio::sync::mpsc::unbounded_channel();
+    let fetching = client.fetch_many(files(5), ftp_client::BatchOptions::default(), sender);
+    let begin = std::time::Instant::now();
+    let (ended, ()) = tokio::join!(fetching, async {
+        begun.passed().await;
+        drop(outcomes);
+    });
+    assert_eq!(*ended.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(client.is_closed());
 }
 
 fn stored(index: usize, then: StoreThen) -> StoreFile {

@@ -19,6 +19,7 @@ impl Driver {
         file: &FetchFile,
         options: &BatchOptions,
         pace: &mut Pace,
+        unwanted: impl Future<Output = ()> + Send,
     ) -> Result<Fetched, Error> {
         let modified = if file.want_time {
             let reply = self.ask(&Command::Mdtm(file.path.clone())).await?;
@@ -37,7 +38,7 @@ impl Driver {
         let activity = Activity::new(options);
         let receiving = data::receive(stream, Expected::of(file), &activity, pace);
         let mut watch = Watch::new(&self.config.timeouts);
-        let conducted = watch.conduct(&mut self.control, &activity, receiving, false);
+        let conducted = watch.conduct(&mut self.control, &activity, receiving, unwanted, false);
         let conducted = conducted.await?;
         let received = self.settled(conducted, &command).await?;
         if !received.clean && file.size != Some(received.data.len() as u64) {
@@ -72,6 +73,7 @@ impl Driver {
         file: &StoreFile,
         options: &BatchOptions,
         pace: &mut Pace,
+        unwanted: impl Future<Output = ()> + Send,
     ) -> Result<Stored, Error> {
         let command = Command::Stor(file.path.clone());
         let opened = self.open(command.clone(), 0).await?;
@@ -82,7 +84,7 @@ impl Driver {
         let activity = Activity::new(options);
         let sending = data::send(stream, &file.data, &activity, pace);
         let mut watch = Watch::new(&self.config.timeouts);
-        let conducted = watch.conduct(&mut self.control, &activity, sending, false);
+        let conducted = watch.conduct(&mut self.control, &activity, sending, unwanted, false);
         let conducted = conducted.await?;
         self.settled(conducted, &command).await?;
         let size = if file.then.want_size {

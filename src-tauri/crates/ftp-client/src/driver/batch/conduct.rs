@@ -7,10 +7,13 @@ use ftp_proto::Reply;
 use tokio::time::{Instant, Sleep};
 
 use super::data::{Activity, Failure};
-use crate::{Error, control::Control};
+use crate::{Error, ErrorKind, control::Control};
 
 /// What errors that are of no single file speak of.
 pub(super) const DOING: &str = "moving many files";
+
+/// How long a transfer that nobody wants any more may stand still before the connection is closed.
+const UNWANTED: Duration = Duration::from_secs(1);
 
 /// How a transfer went.
 pub(super) enum Conducted<T> {
@@ -83,7 +86,8 @@ impl Watch {
         }
     }
 
-    /// Moves the data and reads the replies of one transfer, until both are done. `strict`: among others, so that the reply to the
+    /// Moves the data and reads the replies of one transfer, until both are done. After `unwanted` is done nobody wants it any more: it may
+    /// come to its end, but is not waited for long. `strict`: among others, so that the reply to the
     /// next command must not be taken for the end of this one.
     ///
     /// # Errors
@@ -93,9 +97,11 @@ impl Watch {
         control: &mut Control,
         activity: &Activity,
         data: impl Future<Output = Result<T, Failure>>,
+        unwanted: impl Future<Output = ()>,
         strict: bool,
     ) -> Result<Conducted<T>, Error> {
-        tokio::pin!(data);
+        tokio::pin!(data, unwanted);
+        let mut left = false;
         let mut moved: Option<Result<T, Failure>> = None;
         let mut last_word: Option<Reply> = None;
         self.last = Instant::now();
@@ -106,6 +112,7 @@ impl Watch {
                 None if activity.has_begun() => (self.timeouts.idle, Waited::Data),
                 None => (self.timeouts.reply, Waited::Reply),
             };
+            let limit = if left { limit.min(UNWANTED) } else { limit };
             tokio::select! {
                 biased;
                 reply = control.next_reply(DOING), if last_word.is_none() => {
@@ -138,7 +145,11 @@ impl Watch {
                     }
                     outcome => moved = Some(outcome),
                 },
+                () = &mut unwanted, if !left => left = true,
                 () = self.expired(limit, activity) => {
+                    if left {
+                        return Err(control.kill(Error::new(ErrorKind::Cancelled, DOING)));
+                    }
                     let error = NetError::Timeout { what, limit };
                     if moved.is_some() && !strict {
                         return Err(control.kill(Error::net(DOING, error)));

@@ -64,6 +64,7 @@ pub(super) trait Item: Sync + Send {
         driver: &mut Driver,
         options: &BatchOptions,
         pace: &mut Pace,
+        outcomes: &Outcomes<Self::Outcome>,
     ) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 }
 
@@ -128,8 +129,11 @@ impl Item for FetchFile {
         driver: &mut Driver,
         options: &BatchOptions,
         pace: &mut Pace,
+        outcomes: &Outcomes<Fetched>,
     ) -> Result<Fetched, Error> {
-        driver.fetch_alone(self, options, pace).await
+        driver
+            .fetch_alone(self, options, pace, outcomes.closed())
+            .await
     }
 }
 
@@ -209,8 +213,11 @@ impl Item for StoreFile {
         driver: &mut Driver,
         options: &BatchOptions,
         pace: &mut Pace,
+        outcomes: &Outcomes<Stored>,
     ) -> Result<Stored, Error> {
-        driver.store_alone(self, options, pace).await
+        driver
+            .store_alone(self, options, pace, outcomes.closed())
+            .await
     }
 }
 

@@ -84,7 +84,9 @@ impl Driver {
         while next < files.len() && !outcomes.is_closed() {
             let plan = self.plan::<T>(files.len() - next).await?;
             let Some((way, trial)) = plan else {
-                let outcome = files[next].alone(self, options, &mut run.pace).await;
+                let outcome = files[next]
+                    .alone(self, options, &mut run.pace, outcomes)
+                    .await;
                 self.report(next, outcome, outcomes)?;
                 next += 1;
                 continue;
@@ -117,7 +119,9 @@ impl Driver {
                 if outcomes.is_closed() {
                     break;
                 }
-                let outcome = files[index].alone(self, options, &mut run.pace).await;
+                let outcome = files[index]
+                    .alone(self, options, &mut run.pace, outcomes)
+                    .await;
                 if odd && outcome.is_ok() {
                     self.blame(way);
                 }

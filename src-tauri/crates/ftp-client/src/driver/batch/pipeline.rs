@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::BytesMut;
-use ftp_net::{NetError, Pace, Waited};
+use ftp_net::{NetError, Pace, Throttles, Waited};
 use ftp_proto::Reply;
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
@@ -166,6 +166,10 @@ impl Driver {
         for (offset, file) in files.iter().enumerate() {
             ended.begun += 1;
             let index = first + offset;
+            if run.outcomes.is_closed() {
+                // What is left of the batch is on its way and wanted by nobody: soon over, at least.
+                run.pace = Pace::new(Throttles::default());
+            }
             let part = Part {
                 index,
                 file,
@@ -229,7 +233,11 @@ impl Driver {
             file.moves(stream, activity, pace).await
         };
         let control = &mut self.control;
-        let conducted = run.watch.conduct(control, activity, data, true).await?;
+        let unwanted = run.outcomes.closed();
+        let conducted = run
+            .watch
+            .conduct(control, activity, data, unwanted, true)
+            .await?;
         let verdict = match conducted {
             Conducted::Done(moved) => Ok(moved),
             Conducted::NoData(_) => T::nothing().ok_or(Verdict::Again { odd: true }),
