@@ -122,7 +122,8 @@ impl Job<'_> {
             None => self.remote.modified(path).await.or_unknown()?,
         };
         Ok(Facts {
-            size: size.or(task.size),
+            // SIZE 0 says nothing where a listing has said more: servers say that of what they can't measure.
+            size: size.filter(|&size| size > 0).or(task.size).or(size),
             modified: modified.or(task.plan.modified),
         })
     }

@@ -212,7 +212,7 @@ impl Job<'_> {
         })
         .await?;
         // After what was there of another source is gone, and before the first byte of this one.
-        if task.begun != Some(identity) {
+        if task.begun != Some(identity) || task.finishing.is_some() {
             self.go_on(task.id)?;
             self.note(task.id, Note::Begun(identity)).await?;
         }

@@ -245,7 +245,7 @@ impl Job<'_> {
             in_place: place.in_place && !place.is_old,
             number: upload.number,
         };
-        if task.begun != Some(identity) {
+        if task.begun != Some(identity) || task.finishing.is_some() {
             self.go_on(task.id)?;
             self.note(task.id, Note::Begun(identity)).await?;
         }

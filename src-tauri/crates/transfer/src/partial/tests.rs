@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::disk::{list_folder, make_folder};
+use crate::disk::make_folder;
 use std::fs;
 use std::io::Write;
 use std::time::Duration;
@@ -24,11 +24,12 @@ fn commit(partial: Partial, modified: Option<SystemTime>) -> Result<Placed, Erro
 }
 
 fn names(path: &Path) -> Vec<String> {
-    list_folder(path)
+    let mut names: Vec<_> = fs::read_dir(path)
         .unwrap()
-        .into_iter()
-        .map(|e| e.name.into_string().unwrap())
-        .collect()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 #[test]

@@ -240,6 +240,10 @@ fn name_in<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
 fn resolve(state: &State, path: &str) -> String {
     let mut at = String::new();
     for (turn, part) in path.split('/').filter(|p| !p.is_empty()).enumerate() {
+        if part == ".." {
+            at.truncate(at.rfind('/').unwrap_or(0));
+            continue;
+        }
         at = format!("{at}/{part}");
         if let Some(to) = state.links.get(&at).filter(|_| turn < 40) {
             at = match to.starts_with('/') {
