@@ -221,6 +221,9 @@ pub struct Receipt {
     pub checks: Checks,
     /// The hash that was compared, in hexadecimal.
     pub digest: Option<String>,
+    /// After a crash it was found to be complete already: the last try has moved nothing.
+    #[serde(default)]
+    pub found_complete: bool,
 }
 
 /// An item as it stands: for a list, and once it is finished its report.

@@ -146,6 +146,15 @@ impl Machine {
         }
     }
 
+    /// As [`pause_site`](Self::pause_site), but for as long as this program runs only.
+    pub(crate) fn hold_site(&mut self, key: &SiteKey, held: bool) {
+        let number = self.site(key);
+        self.sites[number as usize].held = held;
+        if held {
+            self.put_back_running(|site| site == number);
+        }
+    }
+
     pub(crate) fn paused_sites(&self) -> Vec<SiteKey> {
         self.sites
             .iter()

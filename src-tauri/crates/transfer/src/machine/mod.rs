@@ -92,6 +92,14 @@ struct Site {
     /// How many the server seems to allow.
     limit: usize,
     paused: bool,
+    /// As paused, but for now only: not in the journal.
+    held: bool,
+}
+
+impl Site {
+    fn rests(&self) -> bool {
+        self.paused || self.held
+    }
 }
 
 #[derive(Debug)]
@@ -259,10 +267,10 @@ impl Machine {
     }
 
     fn something_waits(&self) -> bool {
-        let is_free = |site: u32| !self.sites[site as usize].paused;
+        let is_free = |site: u32| !self.sites[site as usize].rests();
         self.sites
             .iter()
-            .any(|site| !site.paused && site.ready.iter().any(|line| !line.is_empty()))
+            .any(|site| !site.rests() && site.ready.iter().any(|line| !line.is_empty()))
             || self
                 .delayed
                 .iter()
@@ -342,6 +350,7 @@ impl Machine {
             most: self.rules.connections.max(1),
             limit: self.rules.connections.max(1),
             paused: false,
+            held: false,
         });
         self.site_numbers.insert(key.clone(), number);
         self.journal.site(number, key);

@@ -204,6 +204,7 @@ impl Machine {
             attempts: u32::from(item.attempts),
             checks: done.checks,
             digest: done.digest.clone(),
+            found_complete: done.found_complete,
         })
     }
 

@@ -133,7 +133,7 @@ impl Machine {
 
     fn start_at_site(&mut self, now: Now, number: u32) -> Option<Action> {
         let site = &self.sites[number as usize];
-        if site.paused || site.in_flight >= site.limit {
+        if site.rests() || site.in_flight >= site.limit {
             return None;
         }
         // While a disk is full one download at a time finds out whether it still is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use ftp_client::Throttles;
 use futures_util::FutureExt;
 use jiff::Zoned;
 
@@ -41,9 +42,10 @@ pub(super) async fn drive(shared: Arc<Shared>) {
         let turn = shared.turn();
         // First it is written down what has happened, these starts among it.
         let written = shared.flush().await;
-        for (job, site, assignment, live) in turn.starts {
+        for (job, site, assignment, mut live) in turn.starts {
             match &written {
                 Ok(()) => {
+                    live.throttles = shared.throttles(&site, &assignment);
                     tokio::spawn(shared.clone().work(job, site, assignment, live));
                 }
                 Err(error) => shared.not_started(job, &assignment, error),
@@ -108,7 +110,10 @@ impl Shared {
                     site,
                     assignment,
                 } => {
-                    let live = self.live(&site, &assignment);
+                    let live = Live {
+                        waits_for_room: self.config.wait_for_room,
+                        ..Live::default()
+                    };
                     state.jobs.insert(job, live.clone());
                     starts.push((job, site, assignment, live));
                 }
@@ -160,25 +165,19 @@ impl Shared {
         }
     }
 
-    fn live(&self, site: &SiteKey, assignment: &Assignment) -> Live {
+    /// The limits of speed that a job passes through. Without the lock of the state: the connector is asked.
+    fn throttles(&self, site: &SiteKey, assignment: &Assignment) -> Throttles {
         let profile = self.profile(site);
         let task = match assignment {
             Assignment::Folder(task) | Assignment::File(task) => Some(task),
             Assignment::Group(tasks) => tasks.first(),
         };
-        let mut live = Live {
-            waits_for_room: self.config.wait_for_room,
-            ..Live::default()
+        let Some(task) = task else {
+            return Throttles::default();
         };
-        if let Some(task) = task {
-            live.throttles = self.speeds.chain(
-                site,
-                profile.limits,
-                task.plan.direction,
-                task.options.limit,
-            );
-        }
-        live
+        let direction = task.plan.direction;
+        self.speeds
+            .chain(site, profile.limits, direction, task.options.limit)
     }
 
     pub(super) fn profile(&self, site: &SiteKey) -> SiteProfile {

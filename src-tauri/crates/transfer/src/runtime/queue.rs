@@ -222,6 +222,14 @@ impl Queue {
         self.shared().announce();
     }
 
+    /// As [`pause_site`](Self::pause_site), but neither in the journal nor in the summary: for a site that can't be
+    /// connected to at this time.
+    pub fn hold_site(&self, site: &SiteKey, held: bool) {
+        self.shared().change(|state, _| {
+            state.machine.hold_site(site, held);
+        });
+    }
+
     /// Which items go first. Folders take with them what is in them.
     pub fn set_priority(&self, ids: &[TransferId], priority: Priority) {
         self.shared()

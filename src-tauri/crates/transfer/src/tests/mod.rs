@@ -3,6 +3,7 @@
 
 pub(crate) mod fake;
 mod faults;
+mod million;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -254,7 +255,9 @@ async fn names_that_lead_out_are_refused_and_the_rest_goes_on() {
             .filter(|i| i.error.as_ref().is_some_and(f))
             .count()
     };
-    assert_eq!(count(&|e| matches!(e, Error::UnsafeName { .. })), 14);
+    assert_eq!(count(&|e| matches!(e, Error::UnsafeName { .. })), 12);
+    // What is no path here is a name like any other, once.
+    assert_eq!(count(&|e| matches!(e, Error::DuplicateName { .. })), 1);
     assert_eq!(count(&|e| matches!(e, Error::NotAFile { .. })), 1);
     // Trying again does not make them names.
     b.queue.retry(&[id]);

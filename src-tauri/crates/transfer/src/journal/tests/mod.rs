@@ -76,5 +76,6 @@ fn receipt(id: u32) -> Receipt {
         attempts: 1,
         checks: Checks::default(),
         digest: None,
+        found_complete: false,
     }
 }
