@@ -11,6 +11,7 @@ measured. All but the decoders need root, for the servers and the wire. Every fi
 """
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -43,12 +44,12 @@ def arguments():
     add("--write", action="store_true", help="write the tables to docs/bench.md as well")
     add("--mib", type=int, help="size of the big file (1024)")
     add("--files", type=int, help="small files on loopback (10000)")
-    add("--folders", type=int, help="folders that they are in (10)")
+    add("--folders", type=int, help="folders that they are in (100)")
     add("--far-files", type=int, help="small files over the wire (1000)")
-    add("--default-files", type=int, help="the same for programs with their defaults (200)")
+    add("--default-files", type=int, help="the same for programs with their defaults (100)")
     add("--far-mb", type=int, help="megabytes of the big file over the wire (100)")
     add("--rtt", type=float, default=50, help="round trip of the wire in milliseconds (50)")
-    add("--limit", type=float, default=120, help="seconds after which a program is stopped; 0: never (120)")
+    add("--limit", type=float, default=90, help="seconds after which a program is stopped; 0: never (90)")
     add("--built", action="store_true", help="measure the slip that is built already")
     # By itself, when it goes on as root.
     add("--resumed", action="store_true", help=argparse.SUPPRESS)
@@ -56,7 +57,7 @@ def arguments():
     options.servers = options.servers or list(machine.SERVERS)
     options.protection = {None: None, "plain": [False], "tls": [True], "both": [False, True]}[options.protection]
     options.scenario = options.scenario or names
-    defaults = {"mib": 1024, "files": 10000, "folders": 10, "far_files": 1000, "default_files": 200, "far_mb": 100}
+    defaults = {"mib": 1024, "files": 10000, "folders": 100, "far_files": 1000, "default_files": 100, "far_mb": 100}
     if options.quick:
         for scenario in scenarios.ALL:
             defaults |= scenario.quick
@@ -90,12 +91,14 @@ def measure(scenario, options, bench):
     title, found = scenario.title.format(**vars(options)), []
     print(f"\n=== {scenario.name}: {title}", flush=True)
     try:
-        for contest in scenario.run(bench, options):
-            found.append(contest)
-            print(tables.line(contest), flush=True)
+        # Closed at once when it is interrupted, so that servers end before the folder that they stand in goes.
+        with contextlib.closing(scenario.run(bench, options)) as running:
+            for contest in running:
+                found.append(contest)
+                print("\n  ".join([tables.line(contest), *tables.problems([contest])]), flush=True)
     except machine.Trouble as trouble:
         print(f"\n{scenario.name} is left out: {trouble}", flush=True)
-    text = tables.scenario(title, found, options.rounds, options.limit) if found else None
+    text = tables.scenario(title, found, options.rounds) if found else None
     options.rounds = asked
     if text:
         print(f"\n{text}\n\n({scenario.name} took {time.monotonic() - begun:.0f} s)", flush=True)
@@ -108,13 +111,16 @@ def main():
     if chosen and not options.built and not options.resumed:
         build()
     signal.signal(signal.SIGTERM, interrupt)
-    sections, figures = {}, {}
+    figures = {}
     if "decoders" in options.scenario and not options.resumed:
         print("\n=== decoders", flush=True)
-        sections["decoders"] = tables.decoders(options.quick)
-        print(f"\n{sections['decoders']}", flush=True)
+        try:
+            text = tables.decoders(options.quick)
+        except machine.Trouble as trouble:
+            raise SystemExit(str(trouble)) from None
+        print(f"\n{text}", flush=True)
         if options.write:
-            tables.write("decoders", sections["decoders"])
+            tables.write("decoders", text)
     if chosen and os.geteuid() != 0:
         as_root()
     if absent := programs.missing():

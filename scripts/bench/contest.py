@@ -4,8 +4,8 @@ import dataclasses
 import shutil
 import statistics
 
-# Of the programs that are no longer near the best after the first round, the later rounds measure none again.
-NEAR = 0.8
+# Seconds that every program gets.
+SHORTEST = 8
 
 
 @dataclasses.dataclass
@@ -43,6 +43,10 @@ class Contest:
     unit: str
     # What sets it apart from others of the same scenario, if anything.
     group: str = ""
+    # What part of the best rate a program must reach to be measured in the later rounds too.
+    near: float = 0
+    # How many times as long as the fastest so far a program may take before it is stopped; 0: any time.
+    patience: float = 0
 
     @property
     def ours(self):
@@ -58,11 +62,18 @@ class Contest:
         return self.ours.rate / self.best if self.ours and self.ours.rate and self.best else None
 
     def run(self, bench, rounds, limit):
-        """Every program once in the first round, the near ones in the others; each round begins with the next one."""
+        """Every program once in the first round, those near the best in the others; each round begins with the next one."""
         for turn in range(rounds):
             running = [entrant for entrant in self.entrants if self._runs(entrant, turn)]
             for index in range(len(running)):
-                self._once(bench, running[(index + turn) % len(running)], limit)
+                self._once(bench, running[(index + turn) % len(running)], self._limit(limit))
+
+    def _limit(self, limit):
+        fastest = max((rate for entrant in self.entrants for rate in entrant.rates), default=0)
+        if not self.patience or not fastest:
+            return limit
+        patient = max(SHORTEST, self.patience * self.tree.files / fastest)
+        return min(limit, patient) if limit else patient
 
     def _runs(self, entrant, turn):
         if turn == 0 or entrant.ours:
@@ -70,7 +81,7 @@ class Contest:
         # Who failed may try once more; who needs too long or fails again may not.
         if entrant.rate is None:
             return turn == 1 and not entrant.stopped
-        return entrant.counts and entrant.rate >= NEAR * (self.best or 0)
+        return entrant.rate >= self.near * (self.best or 0)
 
     def _once(self, bench, entrant, limit):
         try:

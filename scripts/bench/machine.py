@@ -157,27 +157,61 @@ class Wire:
     def __exit__(self, *_):
         self._script("down")
 
-    @property
-    def client(self):
-        """What goes before a command to run it on the near host."""
-        return [WAN, "client"]
+    # What goes before a command to run it on the near and the far host.
+    client = [WAN, "client"]
+    server = [WAN, "server"]
+    host = FAR
 
     def _script(self, *words):
         environment = dict(os.environ, SLIPWAY_WAN=self.NAME)
         return subprocess.run([WAN, *words], env=environment, capture_output=True, text=True)
 
 
-class Server:
-    """A real server, as long as this object is used with `with`; on the far host if there is a wire."""
+class Loopback:
+    """The machine's own loopback: client and server side by side."""
 
-    def __init__(self, bench, kind, tls=False, wire=None):
-        self.kind, self.tls, self.wire = kind, tls, wire
-        self.host = FAR if wire else "127.0.0.1"
-        self.inside = wire.client if wire else []
+    client = server = []
+    host = "127.0.0.1"
+
+
+class PrivateLoopback(Loopback):
+    """A loopback for tens of thousands of connections a minute, as long as this object is used with `with`.
+
+    A connection's port stays taken for a minute after its end (TIME_WAIT), so that on the machine's own loopback the
+    ports run out, and it is the later program that fails. This one is a network namespace that keeps few of them.
+    """
+
+    NAME = "slipway-bench-loop"
+    client = server = ["ip", "netns", "exec", NAME]
+    SETUP = """
+        ip link set lo up
+        echo 500 >/proc/sys/net/ipv4/tcp_max_tw_buckets
+        echo 10000 60999 >/proc/sys/net/ipv4/ip_local_port_range
+    """
+
+    def __enter__(self):
+        self.__exit__()
+        for words in (["ip", "netns", "add", self.NAME], [*self.client, "sh", "-ec", self.SETUP]):
+            made = subprocess.run(words, capture_output=True, text=True)
+            if made.returncode:
+                self.__exit__()
+                raise Trouble(f"no network namespace: {made.stderr.strip()}")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["ip", "netns", "delete", self.NAME], capture_output=True)
+
+
+class Server:
+    """A real server in some place (one of the above), as long as this object is used with `with`."""
+
+    def __init__(self, bench, kind, tls=False, place=Loopback):
+        self.kind, self.tls = kind, tls
+        self.host, self.inside = place.host, place.client
         words = [SERVER, kind, "explicit" if tls else "off", self.host]
         # In a group of its own: Ctrl+C must not end it before it can end its sessions.
         self.process = subprocess.Popen(
-            [WAN, "server", *words] if wire else words,
+            [*place.server, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from machine import ROOT, SERVERS, TARGET
+from machine import ROOT, SERVERS, TARGET, Trouble
 
 PAGE = ROOT / "docs/bench.md"
 
@@ -51,8 +51,8 @@ def contests(found, rounds):
     for contest in found:
         groups.setdefault(contest.group, []).append(contest)
     order = list(SERVERS)
-    for group, members in groups.items():
-        members.sort(key=lambda contest: (order.index(contest.server.kind), contest.server.tls))
+    for group, members in sorted(groups.items()):
+        members.sort(key=lambda contest: (order.index(contest.server.kind), contest.server.tls, contest.direction))
         names = []
         for contest in members:
             names += [entrant.name for entrant in contest.entrants if entrant.name not in names]
@@ -96,7 +96,7 @@ def problems(found):
     return lines
 
 
-def scenario(title, found, rounds, limit):
+def scenario(title, found, rounds):
     """A whole section about one scenario."""
     text = [f"### {title}", *contests(found, rounds)]
     entrants = [entrant for contest in found for entrant in contest.entrants]
@@ -104,7 +104,7 @@ def scenario(title, found, rounds, limit):
     if any(0 < len(entrant.rates) < rounds and not entrant.stopped and not entrant.problem for entrant in entrants):
         notes.append("' fewer rounds: not near the best in the first.")
     if any(entrant.stopped and entrant.rates for entrant in entrants):
-        notes.append(f"\\* stopped after {limit:g} s: the rate up to then.")
+        notes.append("\\* stopped, being far slower or not done in time: the rate up to then.")
     if any(entrant.problem and entrant.rates for entrant in entrants):
         notes.append("! failed in some rounds, see below.")
     text += [" ".join(notes) + " " + peaks(found)]
@@ -117,7 +117,9 @@ def decoders(quick):
     """Runs criterion, and says what it measured."""
     arguments = ["--quick"] if quick else ["--warm-up-time", "1", "--measurement-time", "3"]
     words = ["cargo", "bench", "-q", "-p", "ftp-proto", "--bench", "decoders", "--", "--noplot", *arguments]
-    subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    if ran.returncode:
+        raise Trouble(f"{' '.join(words)}: {ran.stderr.strip()[-2000:]}")
     rows = [["decoder", "", "time", "a second"]]
     for path in sorted((TARGET / "criterion").glob("**/new/benchmark.json")):
         about = json.loads(path.read_text())
