@@ -9,6 +9,7 @@ mod burst;
 mod data;
 mod kind;
 mod session;
+mod settle;
 mod transfer;
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize};

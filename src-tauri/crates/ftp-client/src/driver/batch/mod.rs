@@ -156,9 +156,10 @@ impl Driver {
             (true, true) => Some((Way::Pasv, false)),
             (true, false) => None,
         };
-        // Where we speak first, it saves nothing: over TLS, and with files that go.
+        // Where we speak first, it saves nothing: over TLS, and with files that go. With ProFTPD, to say our end early is as good.
         let worth = T::COMES
             && !self.data_encrypted
+            && self.kind != kind::Kind::ProFtpd
             && self.active_fails < PATIENCE
             && self.is_far()
             && kind::may_reach(local, peer);
