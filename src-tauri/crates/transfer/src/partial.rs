@@ -170,13 +170,13 @@ impl Partial {
     pub(crate) fn reserve(&mut self, size: u64) -> Result<(), Error> {
         use rustix::fs::FallocateFlags;
         use rustix::io::Errno;
-        const TMPFS: i64 = 0x0102_1994;
+        const TMPFS: i128 = 0x0102_1994;
         if size < WORTH_RESERVING || size <= self.found {
             return Ok(());
         }
         // In memory it would be filled page by page, for nothing.
         let in_memory =
-            rustix::fs::fstatfs(&self.file).is_ok_and(|system| system.f_type as i64 == TMPFS);
+            rustix::fs::fstatfs(&self.file).is_ok_and(|system| i128::from(system.f_type) == TMPFS);
         if in_memory {
             return Ok(());
         }

@@ -1,23 +1,21 @@
 //! A file from the server, by itself.
 
-use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::decide::{self, decide, is_same_source, local_name, rule_of};
+use super::place::{Found, facts_of, found_complete, look};
 use super::verify::LONG;
 use super::{Job, Stop, blocking};
 use crate::conflict::Decision;
 use crate::disk::{Folder, There};
 use crate::error::{Error, RemoteError, Retry};
-use crate::partial::{Finish, Partial, Placed, Spot};
+use crate::partial::Partial;
 use crate::remote::{Beginning, Moved, Wire};
-use crate::work::{Done, Finishing, Identity, Note, Outcome, Plan, Task};
-use crate::{Checks, ConflictRule, Facts, KeepTime, Sync};
+use crate::work::{Identity, Note, Outcome, Plan, Task};
+use crate::{Checks, ConflictRule, Facts};
 
 /// Of files from this size on (bytes) the server is asked what they are right before, whatever a listing said: only then
 /// can it be seen that they were changed meanwhile.
@@ -25,21 +23,12 @@ const ASK_AGAIN: u64 = 16 << 20;
 /// Servers that count in 32 bits lead elsewhere from here on.
 pub(super) const FAR: u64 = 1 << 31;
 
-/// What was found at the place of the target.
-pub(super) enum Found {
-    /// An earlier try has finished it.
-    Complete,
-    /// An earlier try has finished it, but for its name.
-    Unnamed(Spot),
-    There(There),
-}
-
 /// What a download has brought.
-struct Brought {
-    bytes: u64,
-    offset: u64,
-    checks: Checks,
-    digest: Option<String>,
+pub(super) struct Brought {
+    pub(super) bytes: u64,
+    pub(super) offset: u64,
+    pub(super) checks: Checks,
+    pub(super) digest: Option<String>,
 }
 
 impl Job<'_> {
@@ -122,21 +111,14 @@ impl Job<'_> {
                 }
                 // What is there is not the beginning of the source: it is replaced.
                 (Ok(None), Some(partial)) => {
-                    blocking(move || Ok(partial.keep())).await?;
+                    let_go(partial, true).await?;
                     decided = Decision::Overwrite;
                 }
                 (Ok(_), None) => return Err(Error::Internal("a file was lost".into()).into()),
                 (Err(stop), held) => {
                     let keep = self.is_worth_keeping(task.id, &stop);
                     if let Some(partial) = held {
-                        let end = move || {
-                            Ok(if keep {
-                                partial.keep()
-                            } else {
-                                partial.remove()
-                            })
-                        };
-                        blocking(end).await?;
+                        let_go(partial, keep).await?;
                     }
                     return Err(explain_link(&task.plan, stop));
                 }
@@ -293,169 +275,6 @@ impl Job<'_> {
             }
         }
     }
-
-    /// Gives a complete file what it is to have, and its name.
-    async fn finish(
-        &self,
-        task: &Task,
-        partial: Partial,
-        brought: Brought,
-        now: Facts,
-        replaces: bool,
-    ) -> Result<Outcome, Stop> {
-        let stopped = match self.go_on(task.id) {
-            Ok(()) => self.mode_for(task).await,
-            Err(stop) => Err(stop),
-        };
-        let mode = match stopped {
-            Ok(mode) => mode,
-            Err(stop) => {
-                let keep = self.is_worth_keeping(task.id, &stop);
-                blocking(move || {
-                    Ok(if keep {
-                        partial.keep()
-                    } else {
-                        partial.remove()
-                    })
-                })
-                .await?;
-                return Err(stop);
-            }
-        };
-        let modified = kept_time(task, now.modified);
-        let finish = Finish {
-            length: Some(brought.bytes),
-            modified: modified.map(SystemTime::from),
-            mode,
-            sync: task.options.sync == Sync::Always,
-        };
-        let spot = blocking(move || partial.finish(finish)).await?;
-        let mut checks = brought.checks;
-        checks.time = spot.has_time;
-        let done = Done {
-            bytes: brought.bytes,
-            resumed_from: brought.offset,
-            checks,
-            digest: brought.digest,
-            ..Done::default()
-        };
-        let noted = Some(modified.filter(|_| spot.has_time));
-        self.put_in_place(task, spot, replaces, done, noted).await
-    }
-
-    /// The permissions that a download is to have.
-    async fn mode_for(&self, task: &Task) -> Result<Option<u32>, Stop> {
-        if !task.options.keep_permissions {
-            return Ok(None);
-        }
-        if task.plan.mode.is_some() {
-            return Ok(task.plan.mode);
-        }
-        match self
-            .live
-            .or_stopped(self.remote.mode(&task.plan.remote))
-            .await
-        {
-            Err(Stop::Error(error)) if !error.connection_lost() => Ok(None),
-            outcome => outcome,
-        }
-    }
-
-    /// Notes that the file gets its name, unless that was `noted` by an earlier try, and gives it to it.
-    pub(super) async fn put_in_place(
-        &self,
-        task: &Task,
-        mut spot: Spot,
-        mut replaces: bool,
-        mut done: Done,
-        modified: Option<Option<Timestamp>>,
-    ) -> Result<Outcome, Stop> {
-        let planned = local_name(&task.plan, 0).unwrap_or_default();
-        let mut note = modified.is_some();
-        let mut number = 1;
-        loop {
-            if note {
-                let finishing = Finishing {
-                    size: done.bytes,
-                    modified: modified.flatten(),
-                    name: (spot.name != planned).then(|| spot.name.as_encoded_bytes().to_vec()),
-                    inode: spot.inode(),
-                    checks: done.checks,
-                    digest: done.digest.clone(),
-                    resumed_from: done.resumed_from,
-                };
-                self.note(task.id, Note::Finishing(finishing)).await?;
-            }
-            let sync = task.options.sync == Sync::Always;
-            let (back, placed, there) = blocking(move || {
-                let placed = spot.place(replaces).inspect_err(|error| {
-                    if error.retry() == Retry::Never {
-                        spot.remove();
-                    }
-                })?;
-                if placed == Placed::Yes && sync {
-                    spot.folder.sync()?;
-                }
-                let there = spot.folder.look(&spot.name)?;
-                Ok((spot, placed, there))
-            })
-            .await?;
-            spot = back;
-            if placed == Placed::Yes {
-                done.renamed = (spot.name != planned).then(|| spot.name.clone());
-                return Ok(Outcome::Done(Box::new(done)));
-            }
-            // Somebody has put something there meanwhile.
-            let source = Facts {
-                size: Some(done.bytes),
-                modified: modified.flatten().or(task.plan.modified),
-            };
-            match decide(rule_of(task), source, facts_of(there)) {
-                Decision::Skip => {
-                    blocking(move || Ok(spot.remove())).await?;
-                    return Ok(Outcome::Skipped);
-                }
-                // It stays complete under its temporary name, and is found there.
-                Decision::Ask => return Ok(Outcome::Ask(facts_of(there))),
-                Decision::Rename if number < decide::MOST_NUMBERS => {
-                    number += 1;
-                    spot.renamed(crate::conflict::numbered_local(&planned, number));
-                    note = true;
-                }
-                _ => replaces = true,
-            }
-        }
-    }
-}
-
-/// What is at the place of the target, and whether an earlier try has put it there.
-pub(super) fn look(
-    folder: &Arc<Folder>,
-    name: &OsStr,
-    finishing: Option<&Finishing>,
-) -> Result<Found, Error> {
-    if let Some(noted) = finishing {
-        let given = noted.name.as_deref().map(decide::os_name);
-        let name = given.as_deref().unwrap_or(name);
-        if let Some(inode) = noted.inode
-            && let Some(spot) = Spot::left_over(folder, name, inode, noted.size)?
-        {
-            return Ok(Found::Unnamed(spot));
-        }
-        if let There::File(facts) = folder.look(name)? {
-            let is_it = match noted.inode {
-                Some(inode) => Spot::is_in_place(folder, name, inode),
-                None => {
-                    let seconds = |t: Option<Timestamp>| t.map(|t| t.as_second());
-                    noted.modified.is_some() && seconds(facts.modified) == seconds(noted.modified)
-                }
-            };
-            if is_it && facts.size == Some(noted.size) {
-                return Ok(Found::Complete);
-            }
-        }
-    }
-    Ok(Found::There(folder.look(name)?))
 }
 
 /// The first numbered name that nothing has, and that nobody else is downloading to.
@@ -498,38 +317,25 @@ async fn on_disk<T: Send + 'static>(
     outcome
 }
 
+/// Keeps what was written for the next try, or removes it.
+pub(super) async fn let_go(partial: Partial, keep: bool) -> Result<(), Error> {
+    blocking(move || {
+        match keep {
+            true => partial.keep(),
+            false => partial.remove(),
+        }
+        Ok(())
+    })
+    .await
+}
+
 pub(super) fn parent_of(plan: &Plan) -> &Path {
     plan.relative.parent().unwrap_or(Path::new(""))
-}
-
-/// The time that a download is given.
-pub(super) fn kept_time(task: &Task, modified: Option<Timestamp>) -> Option<Timestamp> {
-    modified.filter(|_| task.options.keep_time == KeepTime::Yes)
-}
-
-pub(super) fn facts_of(there: There) -> Facts {
-    match there {
-        There::File(facts) => facts,
-        _ => Facts::default(),
-    }
 }
 
 pub(super) fn no_name(plan: &Plan) -> Error {
     let error = std::io::ErrorKind::InvalidInput.into();
     Error::local("create", &plan.local(), error)
-}
-
-/// What an earlier try had found out, which is all there is to say.
-pub(super) fn found_complete(task: &Task) -> Done {
-    let noted = task.finishing.clone().unwrap_or_default();
-    Done {
-        bytes: noted.size,
-        resumed_from: noted.resumed_from,
-        checks: noted.checks,
-        digest: noted.digest,
-        renamed: noted.name.as_deref().map(decide::os_name),
-        found_complete: true,
-    }
 }
 
 /// The server does not want it so; the connection is as good as before.

@@ -5,7 +5,8 @@ use std::path::{Component, Path};
 use ftp_client::ftp_proto::RemotePath;
 
 use super::decide::{local_name, os_name, rule_of};
-use super::download::{facts_of, is_refusal, no_name, parent_of};
+use super::download::{is_refusal, no_name, parent_of};
+use super::place::facts_of;
 use super::{Job, Stop, blocking};
 use crate::ConflictRule;
 use crate::conflict::{self, Decision};

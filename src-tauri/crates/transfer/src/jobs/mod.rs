@@ -9,12 +9,16 @@ mod decide;
 mod download;
 mod fetch_group;
 mod links;
+mod load;
+mod place;
+mod send;
 mod store_group;
 #[cfg(test)]
 mod tests;
 mod upload;
 mod verify;
 mod walk;
+mod write_group;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

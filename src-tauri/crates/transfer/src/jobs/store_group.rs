@@ -1,7 +1,6 @@
 //! Small files to the server, together: one call of the client, then one round trip of renamings, two notes.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
 use ftp_client::ftp_proto::RemotePath;
@@ -10,14 +9,14 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::decide::{decide, rule_of, temporary_of};
-use super::upload::{Step, facts_of, whole_seconds};
+use super::load::{look, read};
+use super::upload::{Step, whole_seconds};
 use super::verify::{checked, hash_of};
 use super::{CLEANING_LIMIT, Job, Left, Stop, blocking};
 use crate::conflict::Decision;
-use crate::disk;
 use crate::error::Error;
 use crate::remote::Sent;
-use crate::work::{Done, Existing, Finishing, Identity, Note, Outcome, SMALL, StopKind, Task};
+use crate::work::{Done, Existing, Finishing, Identity, Note, Outcome, StopKind, Task};
 use crate::{ConflictRule, Facts, HashCheck, KeepTime, UploadName};
 
 /// A file that is to be sent, in memory.
@@ -38,13 +37,6 @@ struct Stored<'t> {
     replaces: bool,
     modified: Option<Timestamp>,
     done: Done,
-}
-
-/// What was read of a small file.
-struct Content {
-    data: Vec<u8>,
-    facts: Facts,
-    mode: Option<u32>,
 }
 
 impl Job<'_> {
@@ -381,28 +373,4 @@ impl Job<'_> {
             tracing::info!(%error, "uploads that were given up were left on the server");
         }
     }
-}
-
-/// Size and time of a local file, as far as they can be had.
-fn look(path: &std::path::Path) -> Facts {
-    disk::open_source(path).map_or(Facts::default(), |source| facts_of(&source))
-}
-
-/// A small file; `None` if it is not small any more.
-fn read(path: &std::path::Path) -> Result<Option<Content>, Error> {
-    let source = disk::open_source(path)?;
-    if source.size > SMALL {
-        return Ok(None);
-    }
-    let mut data = Vec::with_capacity(source.size as usize);
-    (&source.file)
-        .take(SMALL + 1)
-        .read_to_end(&mut data)
-        .map_err(|error| Error::local("read", path, error))?;
-    let is_whole = data.len() as u64 == source.size && source.is_unchanged();
-    Ok(is_whole.then(|| Content {
-        facts: facts_of(&source),
-        mode: source.mode,
-        data,
-    }))
 }
