@@ -176,6 +176,7 @@ impl<'a> Work<'a> {
                 Ok(Some(rule)) => {
                     let ids: Vec<_> = asking.iter().map(|item| item.id).collect();
                     queue.answer(&ids, rule);
+                    reporter.progress.show();
                 }
                 Ok(None) => break End::Stopped,
                 Err(failure) => break End::Failed(failure),

@@ -101,9 +101,16 @@ impl Progress {
         self.bar.suspend(print)
     }
 
-    /// Makes room for a question; it comes back by itself.
+    /// Makes room for a question.
     pub(crate) fn hide(&self) {
-        self.bar.suspend(|| {});
+        self.bar.finish_and_clear();
+    }
+
+    /// Comes back after [`hide`](Self::hide).
+    pub(crate) fn show(&self) {
+        self.bar.reset();
+        self.bar.set_length(self.sum.total);
+        self.bar.set_position(self.sum.bytes);
     }
 
     pub(crate) fn finish(&self) {

@@ -75,7 +75,7 @@ async fn round(kind: Kind, tls: Tls) {
         .objects();
     assert_eq!(
         (&got[0]["bytes"], &got[0]["verified"]),
-        (&5_000_000.into(), &"size".into())
+        (&5_000_000.into(), &"size, time".into())
     );
     slip(&["rm", "-r", &url("new")], 0).await;
     assert!(!server.root().join("new").exists());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ftp_client::ftp_proto::RemotePath;
 use serde::Serialize;
 use transfer::{Counts, Direction, ItemKind, Reader, Receipt, State, Transfer, TransferId};
 
@@ -11,6 +12,7 @@ use crate::exit::{Failure, Status};
 use crate::output;
 use crate::report::{shown_ends, state_name};
 use crate::servers::Servers;
+use crate::url::Url;
 
 #[derive(Serialize)]
 struct ItemObject<'a> {
@@ -214,17 +216,33 @@ pub(super) async fn receipts(how: &cli::Receipts, place: &Place<'_>) -> Result<S
             0 => String::new(),
             bytes => format!(", from byte {bytes} on"),
         };
+        let (source, target) = receipt_ends(receipt);
         output.line(&format!(
             "{}  {} -> {}  {} bytes in {:.1} s{resumed}, {checked}",
             receipt
                 .finished
                 .to_zoned(jiff::tz::TimeZone::system())
                 .strftime("%Y-%m-%d %H:%M:%S"),
-            receipt.source,
-            receipt.target,
+            source,
+            target,
             receipt.bytes,
             receipt.seconds,
         ))?;
     }
     Ok(Status::Done)
+}
+
+/// Source and target of a receipt, the remote one with its server.
+fn receipt_ends(receipt: &Receipt) -> (String, String) {
+    let address = |path: &str| {
+        let url = Url::parse(&receipt.site).ok()?;
+        let path = RemotePath::try_from(path).ok()?;
+        Some(url.at(&path, None).to_string())
+    };
+    let with_server =
+        |path: &str| address(path).unwrap_or_else(|| format!("{} {path}", receipt.site));
+    match receipt.direction {
+        Direction::Download => (with_server(&receipt.source), receipt.target.clone()),
+        Direction::Upload => (receipt.source.clone(), with_server(&receipt.target)),
+    }
 }
