@@ -89,6 +89,7 @@ pub enum Field {
     User,
     RemotePath,
     LocalPath,
+    Connections,
     Subject,
 }
 
@@ -102,6 +103,7 @@ impl std::fmt::Display for Field {
             Field::User => "the user name",
             Field::RemotePath => "the remote folder",
             Field::LocalPath => "the local folder",
+            Field::Connections => "the number of connections",
             Field::Subject => "the certificate's subject",
         })
     }
@@ -121,6 +123,8 @@ pub enum Problem {
     TooLong(usize),
     /// Zero is no port.
     Zero,
+    /// It is not between these two numbers, which are allowed themselves.
+    OutOfRange(u32, u32),
 }
 
 impl std::fmt::Display for Problem {
@@ -133,6 +137,7 @@ impl std::fmt::Display for Problem {
             }
             Problem::TooLong(limit) => write!(f, "is longer than {limit} bytes"),
             Problem::Zero => f.write_str("can't be 0"),
+            Problem::OutOfRange(low, high) => write!(f, "must be from {low} to {high}"),
         }
     }
 }

@@ -19,6 +19,7 @@ mod secret;
 mod settings;
 mod site;
 mod sites;
+mod transfers;
 mod trusted;
 
 pub use error::{Error, Field, Problem, Result};
@@ -30,4 +31,5 @@ pub use secret::{
 pub use settings::{Settings, SettingsFile, Theme};
 pub use site::{Site, SiteId, TlsMode};
 pub use sites::Sites;
+pub use transfers::{ConflictRule, SpeedLimits, UploadName};
 pub use trusted::{Fingerprint, FingerprintError, Trusted, TrustedCertificate};

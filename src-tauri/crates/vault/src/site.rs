@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Extra;
 use crate::error::{Error, Field, Problem, Result, check_host, check_port, check_text};
+use crate::transfers::{ConflictRule, SpeedLimits, UploadName};
 
 /// The name of a site for machines: 32 hexadecimal digits of randomness, made once. Also the account of its password
 /// in the keyring.
@@ -114,9 +115,27 @@ pub struct Site {
     /// Whether a password for this site was put into the keyring.
     #[serde(default)]
     pub remember_password: bool,
+    /// At most so many connections move files at once, 1 to 64; `None`: as many as the program thinks best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u8>,
+    /// Limits of speed for this site alone.
+    #[serde(default, skip_serializing_if = "SpeedLimits::is_none")]
+    pub limits: SpeedLimits,
+    /// What happens where a target exists; `None`: what is chosen for all sites.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<ConflictRule>,
+    /// Under which name uploads are written.
+    #[serde(default)]
+    pub upload_name: UploadName,
+    /// Whether files keep their permissions.
+    #[serde(default)]
+    pub keep_permissions: bool,
     #[serde(flatten)]
     pub(crate) extra: Extra,
 }
+
+/// No site is sent more connections at once.
+const MOST_CONNECTIONS: u8 = 64;
 
 fn yes() -> bool {
     true
@@ -145,11 +164,17 @@ impl Site {
             passive: true,
             allow_plaintext: false,
             remember_password: false,
+            connections: None,
+            limits: SpeedLimits::default(),
+            conflict: None,
+            upload_name: UploadName::Temporary,
+            keep_permissions: false,
             extra: Extra::default(),
         }
     }
 
-    /// Whether every field can be stored and used: a host, a port that exists, no control characters anywhere.
+    /// Whether every field can be stored and used: a host, a port that exists, 1 to 64 connections, no control
+    /// characters anywhere.
     ///
     /// # Errors
     /// [`Error::Invalid`] with the first field that can't.
@@ -159,6 +184,13 @@ impl Site {
         self.port.map_or(Ok(()), check_port)?;
         check_text(Field::User, &self.user)?;
         check_text(Field::RemotePath, &self.remote_path)?;
-        check_text(Field::LocalPath, &self.local_path)
+        check_text(Field::LocalPath, &self.local_path)?;
+        match self.connections {
+            Some(count) if !(1..=MOST_CONNECTIONS).contains(&count) => Err(Error::Invalid {
+                field: Field::Connections,
+                problem: Problem::OutOfRange(1, MOST_CONNECTIONS.into()),
+            }),
+            _ => Ok(()),
+        }
     }
 }

@@ -133,6 +133,7 @@ mod tests {
         let site = sites.list().unwrap().remove(0);
         assert!(site.passive && !site.allow_plaintext && !site.remember_password);
         assert_eq!((site.tls, site.port), (TlsMode::Auto, None));
+        assert_eq!((site.connections, site.conflict), (None, None));
     }
 
     #[test]
@@ -226,6 +227,14 @@ mod tests {
                 },
                 Field::LocalPath,
                 Problem::TooLong(4096),
+            ),
+            (
+                Site {
+                    connections: Some(65),
+                    ..base()
+                },
+                Field::Connections,
+                Problem::OutOfRange(1, 64),
             ),
         ];
         for (site, expected_field, expected_problem) in cases {
