@@ -31,7 +31,7 @@ const otherFeatures = (own) => ({
   message: 'A feature component composes shared parts and its own feature.',
 });
 const features = {
-  regex: '^\\$components/(?!shared/)|^\\$lib/(?!messages|testids)|^\\.\\./(?!shared/)',
+  regex: '^\\$components/(?!shared/)|^\\$lib/(?!messages|testids|rate)|^\\.\\./(?!shared/)',
   message: 'Shared components know nothing of the features.',
 };
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] });

@@ -58,6 +58,12 @@ pub(crate) enum ErrorCode {
     Argument,
     /// A transfer ended too early.
     Truncated,
+    /// The source changed while it was transferred, or what arrived is something else.
+    Changed,
+    /// The disk of this computer is full.
+    DiskFull,
+    /// The list of transfers can't be kept.
+    Journal,
     /// A file or folder of this computer.
     Local,
     /// It can't be done, by this program or by this server.
@@ -249,16 +255,23 @@ impl From<transfer::Error> for AppError {
             transfer::Error::Local { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 ErrorCode::NotFound
             }
-            transfer::Error::Local { .. }
-            | transfer::Error::DiskFull { .. }
-            | transfer::Error::TargetInUse { .. } => ErrorCode::Local,
+            transfer::Error::Local { .. } | transfer::Error::TargetInUse { .. } => ErrorCode::Local,
+            transfer::Error::DiskFull { .. } => ErrorCode::DiskFull,
+            transfer::Error::HashDiffers { .. } | transfer::Error::SourceChanged => {
+                ErrorCode::Changed
+            }
+            transfer::Error::Journal { .. } => ErrorCode::Journal,
+            // Its words are all that is left of it.
+            transfer::Error::Earlier { .. } => ErrorCode::Refused,
             transfer::Error::UnsafeName { .. }
             | transfer::Error::DuplicateName { .. }
             | transfer::Error::UnparsedLine { .. }
             | transfer::Error::TooDeep { .. }
             | transfer::Error::ListingTooLong { .. } => ErrorCode::Protocol,
             transfer::Error::UnsendableName { .. } => ErrorCode::Argument,
-            transfer::Error::NotAFile { .. } => ErrorCode::Unsupported,
+            transfer::Error::NotAFile { .. }
+            | transfer::Error::LinkLoop { .. }
+            | transfer::Error::LinkRefused { .. } => ErrorCode::Unsupported,
             transfer::Error::SizeDiffers { .. } => ErrorCode::Truncated,
             // The entries themselves say why.
             transfer::Error::Children { .. } => ErrorCode::Refused,
@@ -269,6 +282,25 @@ impl From<transfer::Error> for AppError {
                 || matches!(error, transfer::Error::Children { .. }),
             ..Self::new(code, sentence(&error.to_string()))
         }
+    }
+}
+
+/// Why the list of transfers can't be kept.
+impl From<transfer::OpenError> for AppError {
+    fn from(error: transfer::OpenError) -> Self {
+        Self::new(ErrorCode::Journal, sentence(&error.to_string()))
+    }
+}
+
+impl From<transfer::TimetableError> for AppError {
+    fn from(error: transfer::TimetableError) -> Self {
+        Self::argument(sentence(&error.to_string()))
+    }
+}
+
+impl From<transfer::FilterError> for AppError {
+    fn from(error: transfer::FilterError) -> Self {
+        Self::argument(sentence(&error.to_string()))
     }
 }
 

@@ -77,6 +77,7 @@ pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
             let log = Arc::clone(&shell.log);
             tauri::async_runtime::spawn(async move { log.run().await });
             tauri::async_runtime::spawn(queue::follow(Arc::clone(&shell)));
+            tauri::async_runtime::spawn(queue::hold_waiting(Arc::clone(&shell)));
             app.manage(shell);
             Ok(())
         })
@@ -95,16 +96,15 @@ pub fn run(practice: bool) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Whether the window may close now; if not, its page is told to ask.
+/// Whether the window may close now; if not, its page is told to ask, or to say what is kept and to close it then.
 fn may_close(window: &tauri::Window) -> bool {
     let shell = window.state::<Arc<Shell>>();
     let unfinished = shell.queue.unfinished();
-    if shell.closing.may_close(unfinished, Instant::now()) {
+    let kept = shell.queue.is_kept();
+    if shell.closing.may_close(unfinished, kept, Instant::now()) {
         return true;
     }
-    let asked = CloseAsked {
-        unfinished: u32::try_from(unfinished).unwrap_or(u32::MAX),
-    };
+    let asked = CloseAsked { unfinished, kept };
     match asked.emit(window) {
         Ok(()) => false,
         Err(error) => {

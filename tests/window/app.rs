@@ -225,6 +225,13 @@ impl App {
         );
     }
 
+    /// Ends the app as a crash or a loss of power would: it does nothing any more.
+    pub(crate) fn kill(self) {
+        let pid = i32::try_from(self.driver.app().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
     /// Closes the window as the window manager does, and waits until the app has left by itself.
     pub(crate) async fn quit(self) {
         self.ask_to_close();

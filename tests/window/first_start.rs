@@ -75,8 +75,7 @@ async fn by_one_click(app: &App, home: &Home) {
     app.shown(&row_of("remote", "tide-table.csv")).await;
     app.choose("remote", &["img"]).await;
     app.press("toolbar-download").await;
-    app.transfer("panorama.bmp", "done").await;
-    app.transfer("lighthouse.svg", "done").await;
+    app.transfer("img", "done").await;
     readme(app).await;
     app.all_done().await;
     assert_eq!(home.read("site/img/panorama.bmp").unwrap()[..2], *b"BM");
@@ -177,16 +176,20 @@ impl Views<'_> {
         app.choose("local", &["css", "about.html"]).await;
         app.press("toolbar-upload").await;
         // Both are there already: there is a question for the whole batch.
-        app.shown("[data-testid=dialog-existing][data-count=\"2\"]")
+        app.shown(&part("dialog-conflicts")).await;
+        app.shown("[data-testid=conflict-row][data-name=\"about.html\"]")
             .await;
-        app.see("existing", theme).await;
-        app.press("existing-replace").await;
+        app.see("conflicts", theme).await;
+        app.choose_option("conflicts-all", "overwrite").await;
+        app.press("conflicts-go").await;
         app.transfer("about.html", "done").await;
         app.choose("remote", &["js", "robots.txt"]).await;
         app.press("toolbar-download").await;
         if theme == "dark" {
             // They came when it was light.
-            app.press("existing-replace").await;
+            app.shown(&part("dialog-conflicts")).await;
+            app.choose_option("conflicts-all", "overwrite").await;
+            app.press("conflicts-go").await;
         }
         app.transfer("robots.txt", "done").await;
         app.until_js(

@@ -18,6 +18,7 @@ mod moving;
 mod page;
 mod peers;
 mod questions;
+mod queue;
 mod trip;
 
 /// Runs a test on a runtime of its own, or says loudly that it can't be run here.

@@ -323,10 +323,49 @@ impl App {
         self.shown(&css).await;
     }
 
+    /// Chooses an option of the first list of choices of this name.
+    pub(crate) async fn choose_option(&self, testid: &str, value: &str) {
+        let css = part(testid);
+        self.shown(&css).await;
+        // WebKitGTK opens a menu of the system's for a click, where no driver reaches.
+        let choose = "const e = document.querySelector(arguments[0]); e.focus(); e.value = arguments[1]; \
+                      e.dispatchEvent(new Event('change', { bubbles: true })); return e.value;";
+        let chosen = self.js(choose, vec![json!(css), json!(value)]).await;
+        assert_eq!(chosen, json!(value), "{testid}");
+    }
+
+    /// Waits until the list of transfers is in this order.
+    pub(crate) async fn queue_is(&self, names: &[&str]) {
+        let see = "[...document.querySelectorAll('[data-testid=queue-row]')].map((r) => r.dataset.name).join('|') === a.join('|')";
+        self.until_js(&format!("the queue is {names:?}"), see, json!(names))
+            .await;
+    }
+
+    /// Drags a line of the queue over another one's upper half by the pointer.
+    pub(crate) async fn drag_queue(&self, name: &str, over: &str) {
+        let row = |name: &str| format!("[data-testid=queue-row][data-name=\"{name}\"] .target");
+        let start = self.middle(&row(name)).await;
+        let end = self.middle(&row(over)).await;
+        let (down, up) = left();
+        let press = MouseActions::new("mouse".into())
+            .then(Self::to(start))
+            .then(down)
+            .then(Self::to((start.0, start.1 - 8)))
+            .then(Self::to((end.0, end.1 - 6)));
+        self.act(press).await;
+        // Where it will land shows before the button is released.
+        self.shown(&format!(
+            "[data-testid=queue-row][data-name=\"{over}\"][data-drop=before]"
+        ))
+        .await;
+        self.act(MouseActions::new("mouse".into()).then(up)).await;
+        self.gone("[data-drop]").await;
+    }
+
     /// Waits until nothing is left to do, nothing failed, and forgets what is done.
     pub(crate) async fn all_done(&self) {
         let done = "(() => { const rows = [...document.querySelectorAll('[data-testid=queue-row]')]; \
-                    return rows.length > 0 && rows.every((r) => r.dataset.state === 'done' || r.dataset.state === 'cancelled'); })()";
+                    return rows.length > 0 && rows.every((r) => ['done', 'cancelled', 'skipped'].includes(r.dataset.state)); })()";
         self.until_js("all transfers are done", done, json!(null))
             .await;
         self.press("queue-clear").await;

@@ -15,6 +15,7 @@ pub(crate) async fn app_info(shell: Shared<'_>) -> Result<AppInfo> {
     Ok(AppInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         practice_at_start: shell.practice_at_start,
+        journal: shell.queue.journal(),
         keyring: keyring_status(shell).await?,
     })
 }
@@ -42,7 +43,7 @@ pub(crate) async fn load_settings(shell: Shared<'_>) -> Result<Settings> {
 #[specta::specta]
 pub(crate) async fn save_settings(shell: Shared<'_>, settings: Settings) -> Result<()> {
     let file = shell.vault.settings.clone();
-    blocking(move || file.save(settings.into())).await
+    blocking(move || file.change(|kept| settings.put_into(kept))).await
 }
 
 /// Sets the title of the window.
@@ -54,8 +55,8 @@ pub(crate) async fn set_title(window: WebviewWindow, text: String) -> Result<()>
     Ok(window.set_title(&text)?)
 }
 
-/// Answers the question whether to close the window with transfers on their way: `confirm` closes it and gives them
-/// up. Without, it stays open; the page says so at once when it shows the question, too.
+/// Answers the question whether to close the window with transfers on their way: `confirm` closes it; what is not kept
+/// is given up. Without, it stays open; the page says so at once when it shows the question, too.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn close_window(

@@ -29,7 +29,7 @@ pub(crate) async fn save_site(
     password: PasswordChange,
 ) -> Result<Site> {
     let vault = shell.vault.clone();
-    blocking(move || {
+    let saved = blocking(move || {
         let known = match &site.id {
             Some(id) => Some(vault.sites.get(&SiteId::try_from(id.clone())?)?),
             None => None,
@@ -51,9 +51,11 @@ pub(crate) async fn save_site(
                 site.remember_password = false;
             }
         }
-        Ok::<_, AppError>(vault.sites.save(site)?.into())
+        Ok::<_, AppError>(vault.sites.save(site)?)
     })
-    .await
+    .await?;
+    shell.queue.site_saved(&saved);
+    Ok(saved.into())
 }
 
 /// Deletes a site and its password. A keyring that does not answer must not keep the site: what may be left there is

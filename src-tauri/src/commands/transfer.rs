@@ -1,29 +1,28 @@
-//! The queue: what goes into it, and what the window sees of it.
+//! Transfers: what goes into the queue.
 
 use std::{
-    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use ftp_client::ftp_proto::{Name, RemotePath, listing::Line};
-use tauri::ipc::Channel;
-use transfer::{Direction, ItemKind, NewTransfer, SiteKey, TransferId};
+use ftp_client::ftp_proto::{Name, RemotePath};
+use jiff::Timestamp;
+use transfer::{
+    CompiledFilter, Direction, Filter, ItemKind, NewTransfer, Options, SiteKey, UploadName,
+};
+use vault::SiteId;
 
 use super::{Shared, blocking, browse::listed_name};
 use crate::{
-    dto::{Existing, QueueUpdate, RowKind, SendFailure, SendOutcome},
+    dto::{Rate, RowKind, SendFailure, SendOptions, Sent},
     error::{AppError, Result},
     state::{
-        Shell,
+        Shell, Vault,
         folder::Folder,
-        listings::{Entry, EntryName, OpenListing, ROWS_OF_A_LISTING, unparsed},
+        listings::{Entry, EntryName, unparsed},
     },
 };
-
-/// Names of a question that the window can show; there may be many more.
-const NAMES_OF_A_QUESTION: usize = 100;
 
 /// Sends entries of one listing into the folder of another: to a server, or from it.
 #[tauri::command]
@@ -33,9 +32,9 @@ pub(crate) async fn send_entries(
     listing: u32,
     rows: Vec<u32>,
     to: u32,
-    existing: Existing,
-) -> Result<SendOutcome> {
-    send(&shell, listing, rows, to, existing).await
+    options: SendOptions,
+) -> Result<Sent> {
+    send(&shell, listing, rows, to, options).await
 }
 
 pub(crate) async fn send(
@@ -43,8 +42,8 @@ pub(crate) async fn send(
     listing: u32,
     rows: Vec<u32>,
     to: u32,
-    existing: Existing,
-) -> Result<SendOutcome> {
+    options: SendOptions,
+) -> Result<Sent> {
     let from = shell.listings.get(listing)?;
     let to = shell.listings.get(to)?;
     let entries = rows
@@ -57,10 +56,10 @@ pub(crate) async fn send(
                 EntryName::Local(name) => Some(folder.join(name)),
                 _ => None,
             });
-            upload(shell, sources.collect(), *session, path.clone()).await?
+            upload(shell, sources.collect(), *session, path.clone(), options).await?
         }
         (Folder::Remote { session, path }, Folder::Local(folder)) => {
-            download(shell, *session, path, &entries, folder)?
+            download(shell, *session, path, &entries, folder, options).await?
         }
         (Folder::Local(_), Folder::Local(_)) => return Err(within_this_computer()),
         (Folder::Remote { .. }, Folder::Remote { .. }) => {
@@ -69,7 +68,7 @@ pub(crate) async fn send(
             ));
         }
     };
-    batch.send(shell, &to, existing).await
+    batch.send(shell).await
 }
 
 /// Sends what was dropped from another program into the folder of a listing.
@@ -79,64 +78,26 @@ pub(crate) async fn accept_drop(
     shell: Shared<'_>,
     drop: u32,
     to: u32,
-    existing: Existing,
-) -> Result<SendOutcome> {
-    accept(&shell, drop, to, existing).await
+    options: SendOptions,
+) -> Result<Sent> {
+    accept(&shell, drop, to, options).await
 }
 
 pub(crate) async fn accept(
     shell: &Arc<Shell>,
     drop: u32,
     to: u32,
-    existing: Existing,
-) -> Result<SendOutcome> {
+    options: SendOptions,
+) -> Result<Sent> {
     let to = shell.listings.get(to)?;
     let Folder::Remote { session, path } = &to.folder else {
         return Err(within_this_computer());
     };
     let paths = shell.drops.get(drop).ok_or_else(AppError::no_place)?;
-    let batch = upload(shell, paths, *session, path.clone()).await?;
-    let outcome = batch.send(shell, &to, existing).await?;
-    // A question leaves it for the answer.
-    if let SendOutcome::Queued { .. } = outcome {
-        shell.drops.forget(drop);
-    }
-    Ok(outcome)
-}
-
-/// Sends the queue as it is, and from then on what changes, at most ten times a second.
-#[tauri::command]
-#[specta::specta]
-pub(crate) async fn watch_queue(shell: Shared<'_>, channel: Channel<QueueUpdate>) -> Result<()> {
-    shell.queue.watch(channel);
-    Ok(())
-}
-
-/// Gives transfers up, folders with everything in them.
-#[tauri::command]
-#[specta::specta]
-pub(crate) async fn cancel_transfers(shell: Shared<'_>, ids: Vec<TransferId>) -> Result<()> {
-    shell.queue.cancel(&ids);
-    Ok(())
-}
-
-/// Tries failed and cancelled transfers again.
-#[tauri::command]
-#[specta::specta]
-pub(crate) async fn retry_transfers(shell: Shared<'_>, ids: Vec<TransferId>) -> Result<()> {
-    shell.queue.retry(&ids);
-    Ok(())
-}
-
-/// Takes what is finished off the list.
-#[tauri::command]
-#[specta::specta]
-pub(crate) async fn clear_finished(shell: Shared<'_>) -> Result<()> {
-    shell.queue.clear_finished();
-    shell
-        .queue
-        .forget_logins(|id| shell.sessions.get(id).is_ok());
-    Ok(())
+    let batch = upload(shell, paths, *session, path.clone(), options).await?;
+    let sent = batch.send(shell).await?;
+    shell.drops.forget(drop);
+    Ok(sent)
 }
 
 /// What is about to be queued.
@@ -158,119 +119,66 @@ impl Batch {
         }
     }
 
-    /// Queues it, unless a name is taken and nobody has said what becomes of that.
-    async fn send(
-        mut self,
-        shell: &Shell,
-        to: &OpenListing,
-        existing: Existing,
-    ) -> Result<SendOutcome> {
-        let total = self.items.len() + self.failed.len();
-        let mut skipped = 0;
-        if existing != Existing::Replace {
-            let taken;
-            (self.items, taken) = which_exist(shell, self.items, to).await?;
-            let mut marks = taken.iter().copied();
-            skipped = taken.iter().filter(|taken| **taken).count();
-            if existing == Existing::Ask && skipped > 0 {
-                self.items.retain(|_| marks.next().unwrap_or_default());
-                return Ok(SendOutcome::Exists {
-                    names: self
-                        .items
-                        .iter()
-                        .take(NAMES_OF_A_QUESTION)
-                        .map(name_of)
-                        .collect(),
-                    count: number(skipped),
-                    total: number(total),
-                    folders: self.items.iter().any(|item| item.kind == ItemKind::Folder),
-                });
-            }
-            self.items.retain(|_| !marks.next().unwrap_or_default());
-        }
-        Ok(SendOutcome::Queued {
-            ids: shell.queue.add(self.items),
+    async fn send(self, shell: &Shell) -> Result<Sent> {
+        Ok(Sent {
+            ids: shell.queue.add(self.items).await?,
             failed: self.failed,
-            skipped: number(skipped),
         })
     }
 }
 
-/// Whether something has the name of each item in the folder that receives.
-async fn which_exist(
-    shell: &Shell,
-    items: Vec<NewTransfer>,
-    to: &OpenListing,
-) -> Result<(Vec<NewTransfer>, Vec<bool>)> {
-    match &to.folder {
-        Folder::Local(_) => {
-            // The disk knows better than what was read of it, and whether case makes a difference.
-            blocking(move || {
-                let taken = items
-                    .iter()
-                    .map(|item| fs::symlink_metadata(&item.local).is_ok())
-                    .collect();
-                Ok::<_, AppError>((items, taken))
-            })
-            .await
-        }
-        Folder::Remote { session, path } => {
-            let names = names_there(shell, to, *session, path).await?;
-            let taken = items
-                .iter()
-                .map(|item| {
-                    item.remote
-                        .file_name()
-                        .is_some_and(|name| names.contains(name))
-                })
-                .collect();
-            Ok((items, taken))
-        }
-    }
+/// How a batch is transferred: as the person chose for it, else as the site says, else as the settings say. Blocks.
+fn options(vault: &Vault, site: Option<String>, chosen: SendOptions) -> Result<Options> {
+    let site = match site {
+        Some(id) => vault.sites.get(&SiteId::try_from(id)?).ok(),
+        None => None,
+    };
+    let conflict = match chosen.conflict {
+        Some(rule) => rule,
+        None => match site.as_ref().and_then(|site| site.conflict) {
+            Some(rule) => rule.into(),
+            // A damaged file is no reason to overwrite anything.
+            None => vault.settings.load().unwrap_or_default().conflict.into(),
+        },
+    };
+    let filter = Filter {
+        include: chosen.include,
+        exclude: chosen.exclude,
+        skip_hidden: chosen.skip_hidden,
+        skip_vcs: chosen.skip_vcs,
+        ..Filter::default()
+    };
+    CompiledFilter::new(&filter)?;
+    Ok(Options {
+        conflict: conflict.into(),
+        filter,
+        upload: match site.as_ref().map(|site| site.upload_name) {
+            Some(vault::UploadName::Final) => UploadName::Final,
+            _ => UploadName::Temporary,
+        },
+        keep_permissions: site.as_ref().is_some_and(|site| site.keep_permissions),
+        priority: chosen.priority.into(),
+        start_at: chosen.start_at.map(moment).transpose()?,
+        limit: match chosen.limit {
+            Some(limit) => Some(
+                Rate::try_from(limit)
+                    .map_err(|error| AppError::argument(error.to_string()))?
+                    .get(),
+            ),
+            None => None,
+        },
+        ..Options::default()
+    })
 }
 
-/// The names in a folder of a server: as they were listed, or listed anew where that was not to the end.
-async fn names_there(
-    shell: &Shell,
-    listing: &OpenListing,
-    session: u32,
-    path: &RemotePath,
-) -> Result<HashSet<Box<[u8]>>> {
-    if listing.is_complete() {
-        return Ok(listing.remote_names());
-    }
-    let mut lines = shell.sessions.get(session)?.list(path).await?;
-    let mut names = HashSet::new();
-    while let Some(line) = lines.next().await? {
-        if let Line::Entry(entry) = line {
-            names.insert(entry.name.into());
-        }
-        if names.len() > ROWS_OF_A_LISTING {
-            return Err(AppError::unsupported(format!(
-                "The folder has more than {ROWS_OF_A_LISTING} entries."
-            )));
-        }
-    }
-    Ok(names)
-}
-
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// For people, as the folder that receives has it.
-fn name_of(item: &NewTransfer) -> String {
-    match item.direction {
-        Direction::Upload => item
-            .remote
-            .file_name()
-            .map(|name| String::from_utf8_lossy(name).into_owned()),
-        Direction::Download => item
-            .local
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned()),
-    }
-    .unwrap_or_default()
+/// A moment as the page has it, in milliseconds since the epoch.
+pub(super) fn moment(millis: f64) -> Result<Timestamp> {
+    // Far inside of what a timestamp can say, and exact.
+    let whole = millis.is_finite() && millis.abs() < 1e14;
+    whole
+        .then(|| Timestamp::from_millisecond(millis as i64).ok())
+        .flatten()
+        .ok_or_else(|| AppError::argument("This is no time."))
 }
 
 async fn upload(
@@ -278,22 +186,30 @@ async fn upload(
     sources: Vec<PathBuf>,
     session: u32,
     to: RemotePath,
+    chosen: SendOptions,
 ) -> Result<Batch> {
     let session = shell.sessions.get(session)?;
     let site = shell.queue.site(&session);
+    let (vault, saved) = (shell.vault.clone(), session.origin.site());
     blocking(move || {
+        let options = Arc::new(options(&vault, saved, chosen)?);
         let mut batch = Batch::default();
         for local in sources {
             let name = local.file_name().unwrap_or(local.as_os_str());
             let name = name.to_string_lossy().into_owned();
-            batch.add(|| name, uploaded(local, &site, &to));
+            batch.add(|| name, uploaded(local, &site, &to, &options));
         }
         Ok::<_, AppError>(batch)
     })
     .await
 }
 
-fn uploaded(local: PathBuf, site: &SiteKey, to: &RemotePath) -> Result<NewTransfer> {
+fn uploaded(
+    local: PathBuf,
+    site: &SiteKey,
+    to: &RemotePath,
+    options: &Arc<Options>,
+) -> Result<NewTransfer> {
     // A link is what it points to: the person sees a file or a folder there.
     let metadata = fs::metadata(&local)?;
     let kind = match metadata.file_type() {
@@ -310,29 +226,39 @@ fn uploaded(local: PathBuf, site: &SiteKey, to: &RemotePath) -> Result<NewTransf
         remote,
         size: metadata.is_file().then_some(metadata.len()),
         modified: None,
-        options: std::sync::Arc::default(),
+        options: Arc::clone(options),
     })
 }
 
-fn download(
+async fn download(
     shell: &Shell,
     session: u32,
     from: &RemotePath,
     entries: &[Entry],
     to: &Path,
+    chosen: SendOptions,
 ) -> Result<Batch> {
-    let site = shell.queue.site(&*shell.sessions.get(session)?);
+    let session = shell.sessions.get(session)?;
+    let site = shell.queue.site(&session);
+    let (vault, saved) = (shell.vault.clone(), session.origin.site());
+    let options = Arc::new(blocking(move || options(&vault, saved, chosen)).await?);
     let mut batch = Batch::default();
     for entry in entries {
         batch.add(
             || entry.name_for_people(),
-            downloaded(entry, &site, from, to),
+            downloaded(entry, &site, from, to, &options),
         );
     }
     Ok(batch)
 }
 
-fn downloaded(entry: &Entry, site: &SiteKey, from: &RemotePath, to: &Path) -> Result<NewTransfer> {
+fn downloaded(
+    entry: &Entry,
+    site: &SiteKey,
+    from: &RemotePath,
+    to: &Path,
+    options: &Arc<Options>,
+) -> Result<NewTransfer> {
     let name = match &entry.name {
         EntryName::Remote(name) => listed_name(name)?,
         EntryName::Unparsed => return Err(unparsed()),
@@ -358,7 +284,7 @@ fn downloaded(entry: &Entry, site: &SiteKey, from: &RemotePath, to: &Path) -> Re
         // What a listing says of a link is the link's own size.
         size: entry.size.filter(|_| entry.kind == RowKind::File),
         modified: None,
-        options: std::sync::Arc::default(),
+        options: Arc::clone(options),
     })
 }
 

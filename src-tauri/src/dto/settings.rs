@@ -3,12 +3,16 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
+use super::{ConflictRule, JournalStatus};
+
 /// What the person chose for the whole program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Settings {
     pub(crate) theme: Theme,
     pub(crate) show_hidden: bool,
+    /// What happens where the target of a transfer exists.
+    pub(crate) conflict: ConflictRule,
 }
 
 /// Light or dark.
@@ -28,6 +32,7 @@ pub(crate) struct AppInfo {
     /// Started with `--practice`: the window connects to the practice site by itself.
     pub(crate) practice_at_start: bool,
     pub(crate) keyring: KeyringStatus,
+    pub(crate) journal: JournalStatus,
 }
 
 /// Whether passwords can be remembered.
@@ -61,19 +66,20 @@ impl From<vault::Settings> for Settings {
                 vault::Theme::Dark => Theme::Dark,
             },
             show_hidden: settings.show_hidden,
+            conflict: settings.conflict.into(),
         }
     }
 }
 
-impl From<Settings> for vault::Settings {
-    fn from(settings: Settings) -> Self {
-        Self {
-            theme: match settings.theme {
-                Theme::System => vault::Theme::System,
-                Theme::Light => vault::Theme::Light,
-                Theme::Dark => vault::Theme::Dark,
-            },
-            show_hidden: settings.show_hidden,
-        }
+impl Settings {
+    /// Puts what the person chose among what else is kept.
+    pub(crate) fn put_into(self, kept: &mut vault::Settings) {
+        kept.theme = match self.theme {
+            Theme::System => vault::Theme::System,
+            Theme::Light => vault::Theme::Light,
+            Theme::Dark => vault::Theme::Dark,
+        };
+        kept.show_hidden = self.show_hidden;
+        kept.conflict = self.conflict.into();
     }
 }

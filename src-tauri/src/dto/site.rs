@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
-use super::TlsMode;
+use super::{ConflictRule, Limits, TlsMode};
 use crate::error::AppError;
 
 /// A saved site, without its password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Type)]
+#[derive(Clone, Debug, PartialEq, Serialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Site {
     pub(crate) id: String,
@@ -23,6 +23,14 @@ pub(crate) struct Site {
     pub(crate) local_path: String,
     pub(crate) passive: bool,
     pub(crate) allow_plaintext: bool,
+    /// 1 to 64 at once; None: as many as the program thinks best.
+    pub(crate) connections: Option<u32>,
+    pub(crate) limits: Limits,
+    /// None: as the settings say.
+    pub(crate) conflict: Option<ConflictRule>,
+    /// Uploads are written under a temporary name until they are complete.
+    pub(crate) temporary_names: bool,
+    pub(crate) keep_permissions: bool,
     /// The keyring holds its password.
     pub(crate) password_stored: bool,
 }
@@ -42,6 +50,14 @@ pub(crate) struct SiteInput {
     pub(crate) local_path: String,
     pub(crate) passive: bool,
     pub(crate) allow_plaintext: bool,
+    /// 1 to 64 at once; None: as many as the program thinks best.
+    pub(crate) connections: Option<u32>,
+    pub(crate) limits: Limits,
+    /// None: as the settings say.
+    pub(crate) conflict: Option<ConflictRule>,
+    /// Uploads are written under a temporary name until they are complete.
+    pub(crate) temporary_names: bool,
+    pub(crate) keep_permissions: bool,
 }
 
 impl From<vault::Site> for Site {
@@ -57,6 +73,11 @@ impl From<vault::Site> for Site {
             local_path: site.local_path,
             passive: site.passive,
             allow_plaintext: site.allow_plaintext,
+            connections: site.connections.map(u32::from),
+            limits: site.limits.into(),
+            conflict: site.conflict.map(ConflictRule::from),
+            temporary_names: site.upload_name == vault::UploadName::Temporary,
+            keep_permissions: site.keep_permissions,
             password_stored: site.remember_password,
         }
     }
@@ -66,7 +87,7 @@ impl SiteInput {
     /// What is to be saved: `known`, changed to what the person edited, or a new site.
     ///
     /// # Errors
-    /// For a port that is none.
+    /// For a port that is none, or more than 64 connections.
     pub(crate) fn into_site(self, known: Option<vault::Site>) -> Result<vault::Site, AppError> {
         let port = match self.port {
             None => None,
@@ -75,6 +96,17 @@ impl SiteInput {
                 _ => {
                     return Err(AppError::argument(
                         "The port must be a number from 1 to 65535.",
+                    ));
+                }
+            },
+        };
+        let connections = match self.connections {
+            None => None,
+            Some(count) => match u8::try_from(count) {
+                Ok(count @ 1..=64) => Some(count),
+                _ => {
+                    return Err(AppError::argument(
+                        "The connections must be a number from 1 to 64.",
                     ));
                 }
             },
@@ -92,6 +124,15 @@ impl SiteInput {
         site.local_path = self.local_path;
         site.passive = self.passive;
         site.allow_plaintext = self.allow_plaintext;
+        site.connections = connections;
+        site.limits = self.limits.into();
+        site.conflict = self.conflict.map(Into::into);
+        site.upload_name = if self.temporary_names {
+            vault::UploadName::Temporary
+        } else {
+            vault::UploadName::Final
+        };
+        site.keep_permissions = self.keep_permissions;
         Ok(site)
     }
 }
@@ -148,6 +189,11 @@ mod tests {
             local_path: String::new(),
             passive: true,
             allow_plaintext: false,
+            connections: None,
+            limits: Limits::default(),
+            conflict: None,
+            temporary_names: true,
+            keep_permissions: false,
         }
     }
 
@@ -174,6 +220,19 @@ mod tests {
         assert!(input(None).into_site(None).unwrap().port.is_none());
         for port in [0, 65536, u32::MAX] {
             assert!(input(Some(port)).into_site(None).is_err(), "{port}");
+        }
+    }
+
+    #[test]
+    fn connections_are_1_to_64() {
+        let with = |count| SiteInput {
+            connections: Some(count),
+            ..input(None)
+        };
+        let site = with(64).into_site(None).unwrap();
+        assert_eq!(Site::from(site).connections, Some(64));
+        for count in [0, 65, 256] {
+            assert!(with(count).into_site(None).is_err(), "{count}");
         }
     }
 

@@ -1,48 +1,18 @@
-//! The queue as the window sees it, and the two events.
+//! Transfers as the window sees them, and the events.
 
 use serde::{Deserialize, Serialize};
 use specta::Type;
 use tauri_specta::Event;
 
-use super::Number;
+use super::{ConflictRule, Counts, Number, Priority, QueueSummary};
 use crate::error::AppError;
 
-/// What to do where a name is taken in the folder that receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Type)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Existing {
-    /// Answer with [`SendOutcome::Exists`], and queue nothing.
-    Ask,
-    Replace,
-    /// Leave out what exists.
-    Skip,
-}
-
-/// What came of sending.
+/// What came of sending: what is on the queue now, and what can't be transferred at all.
 #[derive(Clone, Debug, Serialize, Type)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub(crate) enum SendOutcome {
-    /// On the queue, but for what can't be transferred at all and what was left out.
-    Queued {
-        ids: Vec<u32>,
-        failed: Vec<SendFailure>,
-        skipped: u32,
-    },
-    /// Nothing was queued: the person has to say what becomes of what exists.
-    Exists {
-        /// The first of them.
-        names: Vec<String>,
-        /// How many exist.
-        count: u32,
-        /// How many are to be sent.
-        total: u32,
-        /// There are folders among those that exist: what is in them may be replaced, too.
-        folders: bool,
-    },
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Sent {
+    pub(crate) ids: Vec<u32>,
+    pub(crate) failed: Vec<SendFailure>,
 }
 
 /// An entry that can't be transferred.
@@ -51,6 +21,25 @@ pub(crate) enum SendOutcome {
 pub(crate) struct SendFailure {
     pub(crate) name: String,
     pub(crate) error: AppError,
+}
+
+/// How a batch is transferred, where the person does not want it as always.
+#[derive(Clone, Debug, Default, Deserialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SendOptions {
+    /// What happens where a target exists; None: as the site or the settings say.
+    pub(crate) conflict: Option<ConflictRule>,
+    pub(crate) priority: Priority,
+    /// Nothing starts before; milliseconds since the epoch.
+    pub(crate) start_at: Option<f64>,
+    /// Bytes a second that each file may use.
+    pub(crate) limit: Option<f64>,
+    /// Globs of files to take out of folders; empty: all.
+    pub(crate) include: Vec<String>,
+    /// Globs of what is left out.
+    pub(crate) exclude: Vec<String>,
+    pub(crate) skip_hidden: bool,
+    pub(crate) skip_vcs: bool,
 }
 
 /// A projection of the queue: one snapshot, then numbered changes.
@@ -63,16 +52,18 @@ pub(crate) struct SendFailure {
     rename_all_fields = "camelCase"
 )]
 pub(crate) enum QueueUpdate {
-    /// Everything there is.
+    /// Everything there is to see.
     Snapshot {
         revision: u32,
         items: Vec<TransferRow>,
+        summary: QueueSummary,
     },
     /// What is new or different, and what is gone.
     Changes {
         revision: u32,
         upserts: Vec<TransferRow>,
         removed: Vec<u32>,
+        summary: QueueSummary,
     },
 }
 
@@ -81,8 +72,10 @@ pub(crate) enum QueueUpdate {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TransferRow {
     pub(crate) id: u32,
-    /// Id of the folder item that this one came from.
+    /// Id of the outermost folder item that this one came from.
     pub(crate) batch: Option<u32>,
+    /// Id of the site, as the summary has it.
+    pub(crate) site: u32,
     pub(crate) direction: TransferDirection,
     pub(crate) is_folder: bool,
     pub(crate) name: String,
@@ -94,9 +87,24 @@ pub(crate) struct TransferRow {
     pub(crate) bytes_per_second: Option<Number>,
     pub(crate) seconds_left: Option<Number>,
     pub(crate) attempts: u32,
+    /// Why it failed, or why it waits to be tried again.
     pub(crate) error: Option<AppError>,
-    /// What was checked at the end.
-    pub(crate) verified: Option<String>,
+    /// What was checked of a file that is done.
+    pub(crate) checks: Option<Checks>,
+    /// How long the last try took.
+    pub(crate) seconds: Option<Number>,
+    /// So many bytes were there from an earlier try.
+    pub(crate) resumed_from: Number,
+    pub(crate) priority: Priority,
+    /// Its place among equal priorities: smaller goes first.
+    pub(crate) order: Number,
+    pub(crate) start_at: Option<Number>,
+    /// Of one that asks: what there is to decide.
+    pub(crate) conflict: Option<Conflict>,
+    /// The name that the target got, where it is another than the source's.
+    pub(crate) target_name: Option<String>,
+    /// Of a folder: how many items in it are in which state.
+    pub(crate) counts: Option<Counts>,
 }
 
 /// Which way the bytes go.
@@ -107,41 +115,121 @@ pub(crate) enum TransferDirection {
     Download,
 }
 
+impl From<transfer::Direction> for TransferDirection {
+    fn from(direction: transfer::Direction) -> Self {
+        match direction {
+            transfer::Direction::Upload => Self::Upload,
+            transfer::Direction::Download => Self::Download,
+        }
+    }
+}
+
 /// Where a transfer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Type)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum TransferState {
     Waiting,
+    Paused,
+    /// The target exists, and the person has to decide.
+    Asking,
     /// A folder whose contents are being read.
     Scanning,
     Running,
     Done,
+    /// A rule left the target as it was.
+    Skipped,
     Failed,
     Cancelled,
 }
 
-impl From<transfer::Transfer> for TransferRow {
-    fn from(item: transfer::Transfer) -> Self {
+impl From<transfer::State> for TransferState {
+    fn from(state: transfer::State) -> Self {
+        match state {
+            transfer::State::Waiting => Self::Waiting,
+            transfer::State::Paused => Self::Paused,
+            transfer::State::Asking => Self::Asking,
+            transfer::State::Scanning => Self::Scanning,
+            transfer::State::Running => Self::Running,
+            transfer::State::Done => Self::Done,
+            transfer::State::Skipped => Self::Skipped,
+            transfer::State::Failed => Self::Failed,
+            transfer::State::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// What was checked of a finished file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Checks {
+    /// The server said that it is complete.
+    pub(crate) reply: bool,
+    pub(crate) size: bool,
+    pub(crate) time: bool,
+    /// Before it was continued, the end of what was there.
+    pub(crate) tail: bool,
+    /// The algorithm by which source and target have the same hash.
+    pub(crate) hash: Option<String>,
+}
+
+impl From<transfer::Checks> for Checks {
+    fn from(checks: transfer::Checks) -> Self {
+        Self {
+            reply: checks.reply,
+            size: checks.size,
+            time: checks.time,
+            tail: checks.tail,
+            hash: checks.hash.map(|algorithm| algorithm.to_string()),
+        }
+    }
+}
+
+/// A target that exists, and what is to be put in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Conflict {
+    pub(crate) source: Facts,
+    pub(crate) target: Facts,
+}
+
+/// What is known of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Facts {
+    pub(crate) size: Option<Number>,
+    pub(crate) modified: Option<Number>,
+}
+
+impl From<transfer::Facts> for Facts {
+    fn from(facts: transfer::Facts) -> Self {
+        Self {
+            size: facts.size.map(Number::from),
+            modified: facts.modified.map(Number::from_timestamp),
+        }
+    }
+}
+
+impl From<transfer::Conflict> for Conflict {
+    fn from(conflict: transfer::Conflict) -> Self {
+        Self {
+            source: conflict.source.into(),
+            target: conflict.target.into(),
+        }
+    }
+}
+
+impl TransferRow {
+    /// An item as the window shows it, at the site of this id.
+    pub(crate) fn new(item: transfer::Transfer, site: u32) -> Self {
         Self {
             id: item.id,
             batch: item.batch,
-            direction: match item.direction {
-                transfer::Direction::Upload => TransferDirection::Upload,
-                transfer::Direction::Download => TransferDirection::Download,
-            },
+            site,
+            direction: item.direction.into(),
             is_folder: item.kind == transfer::ItemKind::Folder,
             source: item.source(),
             target: item.target(),
-            state: match item.state {
-                transfer::State::Waiting | transfer::State::Paused | transfer::State::Asking => {
-                    TransferState::Waiting
-                }
-                transfer::State::Scanning => TransferState::Scanning,
-                transfer::State::Running => TransferState::Running,
-                transfer::State::Done | transfer::State::Skipped => TransferState::Done,
-                transfer::State::Failed => TransferState::Failed,
-                transfer::State::Cancelled => TransferState::Cancelled,
-            },
+            state: item.state.into(),
             bytes: item.bytes.into(),
             total: item.total.map(Number::from),
             // A rate over no time is no number; it is not known.
@@ -153,33 +241,56 @@ impl From<transfer::Transfer> for TransferRow {
                 .and_then(|left| Number::try_from(left).ok()),
             attempts: item.attempts,
             error: item.error.map(AppError::from),
-            verified: item.verified.map(|verified| verified.to_string()),
+            checks: item.verified.map(Checks::from),
+            seconds: item.seconds.and_then(|taken| Number::try_from(taken).ok()),
+            resumed_from: item.resumed_from.into(),
+            priority: item.priority.into(),
+            order: item.order.into(),
+            start_at: item.start_at.map(Number::from_timestamp),
+            conflict: item.conflict.map(Conflict::from),
+            target_name: item.target_name,
+            counts: item.counts.map(Counts::from),
             name: item.name,
         }
     }
 }
 
-impl From<transfer::QueueUpdate> for QueueUpdate {
-    fn from(update: transfer::QueueUpdate) -> Self {
-        let rows =
-            |items: Vec<transfer::Transfer>| items.into_iter().map(TransferRow::from).collect();
-        match update {
-            transfer::QueueUpdate::Snapshot {
-                revision, items, ..
-            } => Self::Snapshot {
-                revision,
-                items: rows(items),
-            },
-            transfer::QueueUpdate::Changes {
-                revision,
-                upserts,
-                removed,
-                ..
-            } => Self::Changes {
-                revision,
-                upserts: rows(upserts),
-                removed,
-            },
+/// The proof of one finished file, as the journal keeps it.
+#[derive(Clone, Debug, Serialize, Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Receipt {
+    pub(crate) id: u32,
+    /// The site's name.
+    pub(crate) site: String,
+    pub(crate) direction: TransferDirection,
+    pub(crate) source: String,
+    pub(crate) target: String,
+    pub(crate) bytes: Number,
+    pub(crate) resumed_from: Number,
+    pub(crate) finished: Number,
+    pub(crate) seconds: Option<Number>,
+    pub(crate) attempts: u32,
+    pub(crate) checks: Checks,
+    /// The hash that was compared, in hexadecimal.
+    pub(crate) digest: Option<String>,
+}
+
+impl Receipt {
+    /// A receipt as the window shows it, of the site of this name.
+    pub(crate) fn new(receipt: transfer::Receipt, site: String) -> Self {
+        Self {
+            id: receipt.id,
+            site,
+            direction: receipt.direction.into(),
+            source: receipt.source,
+            target: receipt.target,
+            bytes: receipt.bytes.into(),
+            resumed_from: receipt.resumed_from.into(),
+            finished: Number::from_timestamp(receipt.finished),
+            seconds: Number::try_from(receipt.seconds).ok(),
+            attempts: receipt.attempts,
+            checks: receipt.checks.into(),
+            digest: receipt.digest,
         }
     }
 }
@@ -191,11 +302,13 @@ pub(crate) struct FolderChanged {
     pub(crate) listing: u32,
 }
 
-/// The window was to be closed with transfers on their way; the page asks the person, and answers by `close_window`.
+/// The window was to be closed with transfers on their way; the page answers by `close_window`.
 #[derive(Clone, Debug, Serialize, Type, Event)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CloseAsked {
     pub(crate) unfinished: u32,
+    /// They are in the journal and go on at the next start: there is nothing to ask, only to say.
+    pub(crate) kept: bool,
 }
 
 /// Files are dragged from another program over the window.

@@ -89,7 +89,20 @@ fn the_local_disk() {
 fn the_queue() {
     let of = |error: transfer::Error| AppError::from(error);
     let full = of(transfer::Error::DiskFull { path: "/x".into() });
-    assert_eq!((full.code, full.retryable), (ErrorCode::Local, false));
+    assert_eq!((full.code, full.retryable), (ErrorCode::DiskFull, false));
+    let changed = of(transfer::Error::SourceChanged);
+    assert_eq!(
+        (changed.code, changed.retryable),
+        (ErrorCode::Changed, true)
+    );
+    let earlier = of(transfer::Error::Earlier {
+        message: "552 quota".into(),
+        retry: transfer::Retry::Never,
+    });
+    assert_eq!(
+        (earlier.code, earlier.message.as_str()),
+        (ErrorCode::Refused, "552 quota.")
+    );
     let differs = of(transfer::Error::SizeDiffers {
         expected: 2,
         received: 1,

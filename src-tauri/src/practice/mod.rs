@@ -11,11 +11,11 @@ use vault::Secret;
 use crate::{
     dto::TlsMode,
     error::{AppError, ErrorCode, Result},
-    state::connect::Plan,
+    state::connect::{Origin, Plan},
 };
 
 /// What the window calls it.
-const TITLE: &str = "practice.slipway";
+pub(crate) const TITLE: &str = "practice.slipway";
 const USER: &str = "sailor";
 /// Nobody outside this computer can reach it.
 const HOST: &str = "127.0.0.1";
@@ -81,6 +81,7 @@ impl Practice {
             allow_plaintext: false,
             start: None,
             site: None,
+            origin: Origin::Practice,
         }
     }
 }

@@ -116,7 +116,6 @@ impl<S: Sink> Batches<S> {
     /// # Errors
     /// If the folder has too many entries.
     pub(crate) fn finish(self, now: Instant) -> Result<(), AppError> {
-        self.listing.set_complete();
         self.end(now, false)
     }
 

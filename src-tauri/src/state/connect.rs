@@ -1,16 +1,20 @@
 //! From a request to a session, or to a question that only the person can answer.
 
+mod origin;
+
+pub(crate) use origin::Origin;
+
 use std::sync::Arc;
 
 use ftp_client::{
-    Client, Config, DataMode, ErrorKind, Fingerprint, LogEvent, LogKind, Login, Trust,
+    Client, Config, DataMode, ErrorKind, Fingerprint, HostMemory, LogEvent, LogKind, Login, Trust,
     ftp_proto::RemotePath,
 };
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use vault::{Secret, SecretErrorKind, SiteId};
 
-use super::{Shell, Vault, sessions::Session};
+use super::{Shell, Vault, log::Log, sessions::Session};
 use crate::{
     address::Address,
     dto::{
@@ -42,10 +46,12 @@ pub(crate) struct Plan {
     /// The folder to begin in, if not where the login puts us.
     pub(crate) start: Option<RemotePath>,
     pub(crate) site: Option<String>,
+    /// For the queue, to come back to.
+    pub(crate) origin: Origin,
 }
 
 /// A plan that can be carried out, or a question.
-enum Prepared {
+pub(crate) enum Prepared {
     Plan(Plan),
     Question(ConnectOutcome),
 }
@@ -102,7 +108,7 @@ pub(crate) async fn establish(
     giving_up: &CancellationToken,
 ) -> Result<ConnectOutcome> {
     let id = shell.sessions.next_id();
-    let config = config(shell, id, &plan)?;
+    let config = config(&shell.log, &shell.hosts, Some(id), &plan)?;
     let connected = tokio::select! {
         biased;
         () = giving_up.cancelled() => return Err(AppError::cancelled()),
@@ -133,7 +139,9 @@ pub(crate) async fn establish(
         Some(relative) => RemotePath::root().join_path(&relative).normalized(),
         None => RemotePath::root(),
     };
-    let session = shell.sessions.add(Session::new(info, config, home, client));
+    let session = Session::new(info, config, home, client, plan.origin);
+    shell.queue.logged_in(&session);
+    let session = shell.sessions.add(session);
     Ok(ConnectOutcome::Connected {
         session: session.info().await,
     })
@@ -165,12 +173,21 @@ fn question(plan: Plan, error: ftp_client::Error) -> Result<ConnectOutcome> {
     }
 }
 
-fn config(shell: &Arc<Shell>, id: u32, plan: &Plan) -> Result<Config> {
+/// How a client carries a plan out; what it says goes to the log under the session's id.
+///
+/// # Errors
+/// If user or password can't be sent.
+pub(crate) fn config(
+    log: &Arc<Log>,
+    hosts: &HostMemory,
+    id: Option<u32>,
+    plan: &Plan,
+) -> Result<Config> {
     let login = match &plan.password {
         Some(password) => Login::new(&plan.user, password.expose())?,
         None => Login::anonymous(),
     };
-    let log = Arc::clone(&shell.log);
+    let log = Arc::clone(log);
     let observer = move |event: LogEvent| {
         let direction = match event.kind {
             LogKind::Sent => LogDirection::Sent,
@@ -178,7 +195,7 @@ fn config(shell: &Arc<Shell>, id: u32, plan: &Plan) -> Result<Config> {
             LogKind::Info => LogDirection::Info,
             LogKind::Warning => LogDirection::Error,
         };
-        log.add(Some(id), direction, event.text);
+        log.add(id, direction, event.text);
     };
     Ok(Config {
         port: plan.port,
@@ -191,14 +208,17 @@ fn config(shell: &Arc<Shell>, id: u32, plan: &Plan) -> Result<Config> {
             DataMode::Active
         },
         allow_plaintext: plan.allow_plaintext,
-        hosts: shell.hosts.clone(),
+        hosts: hosts.clone(),
         observer: Some(Arc::new(observer)),
         ..Config::new(plan.host.clone())
     })
 }
 
 /// Finds out everything that the files and the keyring know. Blocks.
-fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared> {
+///
+/// # Errors
+/// If a file can't be read, or the request makes no sense.
+pub(crate) fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared> {
     let mut remembered_for = None;
     let mut plan = match &request.site {
         Some(id) => {
@@ -278,6 +298,7 @@ fn plan_of_site(site: vault::Site) -> Result<Plan> {
             "" => None,
             path => Some(RemotePath::try_from(path)?),
         },
+        origin: Origin::Site(site.id.clone().into()),
         site: Some(site.id.into()),
     })
 }
@@ -286,15 +307,23 @@ fn plan_of_address(request: &ConnectRequest) -> Result<Plan> {
     let address = Address::parse(&request.address)?;
     let tls = address.tls.unwrap_or(request.tls);
     let typed_user = request.user.trim();
+    let user = if typed_user.is_empty() {
+        address.user.unwrap_or_default()
+    } else {
+        typed_user.to_owned()
+    };
+    let port = address.port.unwrap_or_else(|| default_port(tls));
     Ok(Plan {
         title: address.host.clone(),
-        port: address.port.unwrap_or_else(|| default_port(tls)),
-        host: address.host,
-        user: if typed_user.is_empty() {
-            address.user.unwrap_or_default()
-        } else {
-            typed_user.to_owned()
+        port,
+        origin: Origin::Address {
+            host: address.host.clone(),
+            port,
+            user: user.clone(),
+            tls,
         },
+        host: address.host,
+        user,
         password: address.password.map(Secret::new),
         tls,
         trust: Trust::default(),

@@ -1,7 +1,7 @@
 //! The listings that the window has open, with what it may not know: the real names.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     ffi::OsString,
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,7 +21,7 @@ use crate::{
 const OPEN_LISTINGS: usize = 64;
 
 /// More entries than any folder that a window can show; a server that never ends is cut off here.
-pub(crate) const ROWS_OF_A_LISTING: usize = 2_000_000;
+const ROWS_OF_A_LISTING: usize = 2_000_000;
 
 /// The real name of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,6 @@ pub(crate) struct OpenListing {
     pub(crate) stopped: CancellationToken,
     entries: Mutex<Vec<Entry>>,
     watched: AtomicBool,
-    complete: AtomicBool,
 }
 
 impl OpenListing {
@@ -77,16 +76,6 @@ impl OpenListing {
     /// Whether a watcher sees every change.
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed)
-    }
-
-    /// It was read to its end.
-    pub(crate) fn set_complete(&self) {
-        self.complete.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was read to its end, so that a name that is not in it was not there.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.complete.load(Ordering::Relaxed)
     }
 
     /// Waits until nobody wants it read on.
@@ -132,16 +121,6 @@ impl OpenListing {
     pub(crate) fn line(&self, row: u32) -> Result<Entry, AppError> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(row as usize).cloned().ok_or_else(stale)
-    }
-
-    /// The names of all entries so far that are on a server.
-    pub(crate) fn remote_names(&self) -> HashSet<Box<[u8]>> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = entries.iter().filter_map(|entry| match &entry.name {
-            EntryName::Remote(name) => Some(name.clone()),
-            EntryName::Local(_) | EntryName::Unparsed => None,
-        });
-        names.collect()
     }
 
     /// Whether an entry has exactly this name.
@@ -229,7 +208,6 @@ impl Listings {
             stopped,
             entries: Mutex::default(),
             watched: AtomicBool::new(false),
-            complete: AtomicBool::new(false),
         });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         while open.len() >= OPEN_LISTINGS {

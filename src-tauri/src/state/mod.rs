@@ -9,13 +9,14 @@ pub(crate) mod folder;
 pub(crate) mod listings;
 pub(crate) mod local;
 pub(crate) mod log;
+pub(crate) mod logins;
 pub(crate) mod places;
 pub(crate) mod queue;
 pub(crate) mod remote;
 pub(crate) mod sessions;
 pub(crate) mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ftp_client::HostMemory;
 use tokio::sync::OnceCell;
@@ -33,6 +34,9 @@ use crate::{
 /// How long a person who closed the window is willing to wait for slow servers.
 const LEAVING: Duration = Duration::from_secs(3);
 
+/// The journal of the window's own queue; `slip` has another.
+const JOURNAL: &str = "window-queue.sqlite";
+
 /// Tells the window of a changed folder.
 type Teller = Box<dyn Fn(FolderChanged) + Send + Sync>;
 
@@ -47,7 +51,7 @@ pub(crate) struct Shell {
     pub(crate) drops: Drops,
     pub(crate) closing: Closing,
     pub(crate) log: Arc<Log>,
-    pub(crate) queue: Queue,
+    pub(crate) queue: Arc<Queue>,
     /// What was learned of servers, shared by all clients.
     pub(crate) hosts: HostMemory,
     /// The practice site, once it was asked for.
@@ -57,11 +61,14 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    /// A shell that has done nothing yet.
+    /// A shell that has done nothing yet, but for what the journal says was left to do. Blocks.
     ///
     /// # Panics
     /// Outside of a tokio runtime, which the queue needs.
     pub(crate) fn new(teller: Teller, vault: Vault, practice_at_start: bool) -> Self {
+        let log = Arc::<Log>::default();
+        let hosts = HostMemory::default();
+        let queue = Arc::new(Queue::open(&vault, hosts.clone(), Arc::clone(&log)));
         Self {
             teller,
             vault,
@@ -71,15 +78,15 @@ impl Shell {
             watches: Watches::default(),
             drops: Drops::default(),
             closing: Closing::default(),
-            log: Arc::default(),
-            queue: Queue::new(),
-            hosts: HostMemory::default(),
+            log,
+            queue,
+            hosts,
             practice: OnceCell::new(),
             practice_at_start,
         }
     }
 
-    /// Leaves in order: what is half done is tidied up, and the servers hear goodbye. In bounded time.
+    /// Leaves in order: what is half done is kept or tidied up, and the servers hear goodbye. In bounded time.
     pub(crate) async fn leave(&self) {
         let sessions = self.sessions.remove_all();
         let goodbyes =
@@ -121,6 +128,8 @@ pub(crate) struct Vault {
     pub(crate) trusted: Trusted,
     pub(crate) settings: SettingsFile,
     pub(crate) secrets: Arc<dyn SecretStore>,
+    /// Where the queue's journal lies.
+    pub(crate) journal: PathBuf,
 }
 
 impl Vault {
@@ -131,6 +140,7 @@ impl Vault {
             trusted: Trusted::new(folders),
             settings: SettingsFile::new(folders),
             secrets,
+            journal: folders.data().join(JOURNAL),
         }
     }
 }

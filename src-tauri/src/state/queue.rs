@@ -1,64 +1,131 @@
-//! The one transfer queue: connections by the sessions that were asked to transfer, and the window's projection.
+//! The one transfer queue: kept in a journal, connected as the sessions are, and projected to the window.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use ftp_client::{Client, Config};
+use ftp_client::HostMemory;
+use jiff::Timestamp;
 use tauri::ipc::Channel;
-use tokio::{task::AbortHandle, time::Instant};
-use transfer::{Connector, Direction, NewTransfer, QueueConfig, SiteKey, Transfer, TransferId};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::AbortHandle,
+    time::Instant,
+};
+use transfer::{
+    ConflictRule, Connector, Counts, Direction, Interest, ItemKind, Journal, Limits, NewTransfer,
+    OpenError, Place, Priority, QueueConfig, Receipt, SiteKey, Timetable, Transfer, TransferId,
+};
 
-use super::{Shell, folder::Folder, sessions::Session};
-use crate::dto::QueueUpdate;
+use super::{Shell, Vault, folder::Folder, log::Log, logins::Logins, sessions::Session};
+use crate::{
+    dto::{
+        self, JournalProblem, JournalStatus, NoJournal, Number, QueueSummary, QueueUpdate,
+        Recovered, TransferRow,
+    },
+    error::{AppError, Result},
+};
 
 /// A folder that many files go to is not read anew for each of them.
 const LOOK_AGAIN: Duration = Duration::from_millis(1500);
+
+/// How the journal names who has it.
+const HOLDER: &str = "the Slipway window";
 
 /// The queue, and how it connects.
 pub(crate) struct Queue {
     queue: transfer::Queue,
     logins: Arc<Logins>,
+    /// What became of the journal at the start.
+    journal: JournalStatus,
+    /// As the person wrote it.
+    timetable: Mutex<String>,
+    /// What the window sees has changed without the queue.
+    changed: Arc<Notify>,
+    /// Sites that wait for the person, until [`hold_waiting`] takes over.
+    waits: Mutex<Option<mpsc::UnboundedReceiver<SiteKey>>>,
     /// Sends updates to the window.
     watcher: Mutex<Option<AbortHandle>>,
 }
 
 impl Queue {
-    /// A queue with nothing in it.
+    /// The queue of the vault's journal: what is in it goes on. Where the journal can't be had, an empty queue that is
+    /// not kept; [`journal`](Self::journal) says why. Blocks.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
-    pub(crate) fn new() -> Self {
-        let logins = Arc::new(Logins::default());
-        Self {
-            queue: transfer::Queue::new(
-                QueueConfig::default(),
-                Arc::clone(&logins) as Arc<dyn Connector>,
-            ),
-            logins,
-            watcher: Mutex::default(),
+    pub(crate) fn open(vault: &Vault, hosts: HostMemory, log: Arc<Log>) -> Self {
+        let (waiting, waits) = mpsc::unbounded_channel();
+        let logins = Arc::new(Logins::new(vault.clone(), hosts, log, waiting));
+        let settings = vault.settings.load().unwrap_or_default();
+        let limits = Limits {
+            total: settings.limits.total,
+            download: settings.limits.download,
+            upload: settings.limits.upload,
+        };
+        let config = QueueConfig {
+            limits,
+            ..QueueConfig::default()
+        };
+        let (queue, journal) = open_journal(&vault.journal, config, &logins);
+        queue.set_limits(limits);
+        // Those of the journal have names for the window from the start.
+        for site in queue.sites() {
+            logins.id(&site);
         }
+        let this = Self {
+            queue,
+            logins,
+            journal,
+            timetable: Mutex::default(),
+            changed: Arc::default(),
+            waits: Mutex::new(Some(waits)),
+            watcher: Mutex::default(),
+        };
+        match timetable(&settings.timetable) {
+            Ok(timetable) => this.use_timetable(settings.timetable, timetable),
+            // By hand, in the file: the dialog shows what is wrong with it.
+            Err(error) => {
+                tracing::warn!(%error, "the timetable of the settings can't be read");
+                this.use_timetable(settings.timetable, None);
+            }
+        }
+        this
+    }
+
+    /// What became of the journal at the start.
+    pub(crate) fn journal(&self) -> JournalStatus {
+        self.journal.clone()
+    }
+
+    /// Whether what is not finished goes on at the next start.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.journal.problem.is_none()
+    }
+
+    /// A session is there: its transfers connect as it did, and those that have waited for it go on.
+    pub(crate) fn logged_in(&self, session: &Session) {
+        let (key, waited) = self.logins.add(session);
+        if waited {
+            self.hold(&key, false);
+        }
+        self.changed.notify_one();
     }
 
     /// The key of a session's transfers. They connect as the session did, and go on when it is closed.
     pub(crate) fn site(&self, session: &Session) -> SiteKey {
-        let Config { host, port, .. } = &session.config;
-        let key = SiteKey::new(&format!("{host}:{port} (session {})", session.id));
-        self.logins.lock().insert(
-            key.clone(),
-            Login {
-                session: session.id,
-                config: session.config.clone(),
-            },
-        );
-        key
+        self.logins.add(session).0
     }
 
     /// Adds transfers at the end.
-    pub(crate) fn add(&self, transfers: Vec<NewTransfer>) -> Vec<TransferId> {
-        self.queue.enqueue(transfers)
+    ///
+    /// # Errors
+    /// If they can't be kept.
+    pub(crate) async fn add(&self, transfers: Vec<NewTransfer>) -> Result<Vec<TransferId>> {
+        Ok(self.queue.enqueue(transfers).await?)
     }
 
     /// Gives transfers up.
@@ -71,98 +138,360 @@ impl Queue {
         self.queue.retry(ids);
     }
 
+    /// Stops transfers for now, or lets them go on.
+    pub(crate) fn pause(&self, ids: &[TransferId], paused: bool) {
+        if paused {
+            self.queue.pause(ids);
+        } else {
+            self.queue.unpause(ids);
+        }
+    }
+
+    /// Stops everything for now, or lets it go on.
+    pub(crate) fn pause_all(&self, paused: bool) {
+        self.queue.pause_all(paused);
+    }
+
+    /// Stops what is of a site for now, or lets it go on.
+    ///
+    /// # Errors
+    /// If there is no such site.
+    pub(crate) fn pause_site(&self, site: u32, paused: bool) -> Result<()> {
+        self.queue.pause_site(&self.key(site)?, paused);
+        Ok(())
+    }
+
+    /// Says which go first.
+    pub(crate) fn set_priority(&self, ids: &[TransferId], priority: Priority) {
+        self.queue.set_priority(ids, priority);
+    }
+
+    /// Puts transfers somewhere else in the queue.
+    pub(crate) fn move_to(&self, ids: &[TransferId], place: Place) {
+        self.queue.move_to(ids, place);
+    }
+
+    /// Says when transfers start.
+    pub(crate) fn start_at(&self, ids: &[TransferId], at: Option<Timestamp>) {
+        self.queue.set_start(ids, at);
+    }
+
+    /// Decides what asks.
+    pub(crate) fn answer(&self, ids: &[TransferId], rule: ConflictRule) {
+        self.queue.answer(ids, rule);
+    }
+
+    /// Limits everything, from now on.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        self.queue.set_limits(limits);
+        self.changed.notify_one();
+    }
+
+    /// Limits a site, from now on. The saved site's id, if it is one.
+    ///
+    /// # Errors
+    /// If there is no such site.
+    pub(crate) fn set_site_limits(&self, site: u32, limits: Limits) -> Result<Option<String>> {
+        let key = self.key(site)?;
+        self.logins.set_limits(&key, limits);
+        self.queue.set_site_limits(&key, limits);
+        self.changed.notify_one();
+        Ok(super::connect::Origin::parse(key.as_str()).site())
+    }
+
+    /// A saved site has changed: what is transferred there obeys at once.
+    pub(crate) fn site_saved(&self, site: &vault::Site) {
+        if let Some((key, limits)) = self.logins.site_saved(site) {
+            self.queue.set_site_limits(&key, limits);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Puts a timetable to work, as the person wrote it.
+    pub(crate) fn use_timetable(&self, text: String, timetable: Option<Timetable>) {
+        *lock(&self.timetable) = text;
+        self.queue.set_timetable(timetable);
+        self.changed.notify_one();
+    }
+
+    /// The proof of one finished file.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub(crate) async fn receipt(&self, id: TransferId) -> Result<Option<dto::Receipt>> {
+        let receipt = self.queue.receipt(id).await?;
+        Ok(receipt.map(|receipt| self.named(receipt)))
+    }
+
+    /// The proofs of finished files, newest first.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub(crate) async fn receipts(&self, limit: u32, offset: u32) -> Result<Vec<dto::Receipt>> {
+        let receipts = self.queue.receipts(limit, offset.into()).await?;
+        Ok(receipts
+            .into_iter()
+            .map(|receipt| self.named(receipt))
+            .collect())
+    }
+
+    fn named(&self, receipt: Receipt) -> dto::Receipt {
+        let site = self.logins.name(&receipt.site);
+        dto::Receipt::new(receipt, site)
+    }
+
     /// Takes what is finished off the list.
     pub(crate) fn clear_finished(&self) {
         self.queue.clear_finished();
     }
 
     /// How many transfers are not over yet.
-    pub(crate) fn unfinished(&self) -> usize {
-        let items = self.queue.list();
-        items.iter().filter(|item| item.state.is_open()).count()
+    pub(crate) fn unfinished(&self) -> u32 {
+        unfinished(&self.queue.summary())
     }
 
-    /// Gives everything up and tidies: no temporary file and no half upload is left behind.
+    /// Stops everything. What is not finished is kept, or given up and tidied where it is not kept.
     pub(crate) async fn shutdown(&self) {
         self.queue.shutdown().await;
     }
 
     /// Forgets how to log in where nothing is left to transfer and no session is open.
     pub(crate) fn forget_logins(&self, is_open: impl Fn(u32) -> bool) {
-        let mut logins = self.logins.lock();
-        let used: HashSet<SiteKey> = self
-            .queue
-            .list()
-            .into_iter()
-            .map(|item| item.site)
-            .collect();
-        logins.retain(|key, login| used.contains(key) || is_open(login.session));
+        if self.unfinished() == 0 {
+            self.logins.forget(is_open);
+        }
     }
 
     /// Sends a snapshot and then changes to the window; the window before it gets no more.
-    pub(crate) fn watch(&self, channel: Channel<QueueUpdate>) {
-        let mut updates = self.queue.subscribe();
+    pub(crate) fn watch(self: &Arc<Self>, channel: Channel<QueueUpdate>) {
+        let this = Arc::clone(self);
         let task = tokio::spawn(async move {
-            while let Some(update) = updates.next().await {
-                if let Err(error) = channel.send(update.into()) {
-                    tracing::debug!(%error, "the window does not take the queue any more");
-                    break;
-                }
+            if let Err(error) = this.send_updates(&channel).await {
+                tracing::debug!(%error, "the window does not take the queue any more");
             }
         });
-        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(previous) = watcher.replace(task.abort_handle()) {
+        if let Some(previous) = lock(&self.watcher).replace(task.abort_handle()) {
             previous.abort();
         }
     }
 
-    /// The folder that a finished transfer changed, if it changed one.
-    fn changed_folder(&self, item: &Transfer) -> Option<Folder> {
-        if item.state.is_open() {
-            return None;
+    /// Updates are numbered here: some are of the shell's own.
+    async fn send_updates(&self, channel: &Channel<QueueUpdate>) -> tauri::Result<()> {
+        let mut updates = self.queue.subscribe(Interest::Overview);
+        let mut revision = 0;
+        let mut begun = false;
+        loop {
+            let update = tokio::select! {
+                update = updates.next() => match update {
+                    Some(transfer::QueueUpdate::Snapshot { items, summary, .. }) => {
+                        begun = true;
+                        QueueUpdate::Snapshot {
+                            revision,
+                            items: self.rows(items),
+                            summary: self.summary(&summary),
+                        }
+                    }
+                    Some(transfer::QueueUpdate::Changes { upserts, removed, summary, .. }) => {
+                        revision += 1;
+                        QueueUpdate::Changes {
+                            revision,
+                            upserts: self.rows(upserts),
+                            removed,
+                            summary: self.summary(&summary),
+                        }
+                    }
+                    None => return Ok(()),
+                },
+                () = self.changed.notified(), if begun => {
+                    revision += 1;
+                    QueueUpdate::Changes {
+                        revision,
+                        upserts: Vec::new(),
+                        removed: Vec::new(),
+                        summary: self.summary(&self.queue.summary()),
+                    }
+                }
+            };
+            channel.send(update)?;
         }
+    }
+
+    fn rows(&self, items: Vec<Transfer>) -> Vec<TransferRow> {
+        items
+            .into_iter()
+            .map(|item| {
+                let site = self.logins.id(&item.site);
+                TransferRow::new(item, site)
+            })
+            .collect()
+    }
+
+    fn summary(&self, summary: &transfer::Summary) -> QueueSummary {
+        QueueSummary {
+            files: summary.files.into(),
+            bytes: summary.bytes.into(),
+            total: summary.total.into(),
+            unknown: summary.unknown.into(),
+            bytes_per_second: Number::try_from(summary.bytes_per_second).unwrap_or_default(),
+            paused: summary.paused,
+            sites: self.logins.list(&summary.paused_sites),
+            held: summary.held.clone().map(dto::Hold::from),
+            limits: summary.limits.into(),
+            timetable: lock(&self.timetable).clone(),
+            timetable_limit: summary.timetable_limit.map(Number::from),
+            hidden: summary.hidden,
+            kept: self.is_kept(),
+        }
+    }
+
+    /// Starts nothing of a site, because only the person can log in; or goes on.
+    fn hold(&self, site: &SiteKey, held: bool) {
+        self.queue.pause_site(site, held);
+    }
+
+    fn key(&self, site: u32) -> Result<SiteKey> {
+        self.logins.key(site).ok_or_else(AppError::no_place)
+    }
+
+    /// The folders, as sessions may show them, that a transfer puts something into.
+    fn folders_of(&self, item: &Transfer, inside: bool) -> Vec<Folder> {
         match item.direction {
-            Direction::Download => item
-                .local
-                .parent()
-                .map(|parent| Folder::Local(parent.to_owned())),
+            Direction::Download => {
+                let folder = if inside {
+                    Some(item.local.as_path())
+                } else {
+                    item.local.parent()
+                };
+                folder
+                    .map(|folder| Folder::Local(folder.to_owned()))
+                    .into_iter()
+                    .collect()
+            }
             Direction::Upload => {
-                let session = self.logins.lock().get(&item.site)?.session;
-                item.remote
-                    .parent()
-                    .map(|path| Folder::Remote { session, path })
+                let path = if inside {
+                    Some(item.remote.clone())
+                } else {
+                    item.remote.parent()
+                };
+                let Some(path) = path else {
+                    return Vec::new();
+                };
+                self.logins
+                    .sessions(&item.site)
+                    .into_iter()
+                    .map(|session| Folder::Remote {
+                        session,
+                        path: path.clone(),
+                    })
+                    .collect()
             }
         }
     }
 }
 
-/// How the sessions of the queue's transfers log in.
-#[derive(Default)]
-struct Logins(Mutex<HashMap<SiteKey, Login>>);
-
-struct Login {
-    session: u32,
-    config: Config,
+/// Opens the journal, and the queue on it; without one, a queue that is not kept.
+fn open_journal(
+    path: &Path,
+    config: QueueConfig,
+    logins: &Arc<Logins>,
+) -> (transfer::Queue, JournalStatus) {
+    let connector = || Arc::clone(logins) as Arc<dyn Connector>;
+    let mut status = JournalStatus {
+        problem: None,
+        recovered: None,
+        unfinished: 0,
+    };
+    let problem = match Journal::open(path, HOLDER) {
+        Ok(opened) => {
+            status.recovered = opened.recovered.map(|damage| Recovered {
+                path: damage.set_aside.display().to_string(),
+                rescued: damage.items.into(),
+                lost: damage.lost.map(Number::from),
+                why: damage.why,
+            });
+            match transfer::Queue::open(config, connector(), opened.journal) {
+                Ok(queue) => {
+                    status.unfinished = unfinished(&queue.summary());
+                    return (queue, status);
+                }
+                Err(error) => JournalProblem {
+                    reason: NoJournal::Broken,
+                    error: error.into(),
+                },
+            }
+        }
+        Err(error) => JournalProblem {
+            reason: match &error {
+                OpenError::Held { .. } => NoJournal::Held,
+                OpenError::Newer { .. } => NoJournal::Newer,
+                _ => NoJournal::Broken,
+            },
+            error: error.into(),
+        },
+    };
+    tracing::warn!(error = %problem.error.message, "transfers are not kept");
+    status.problem = Some(problem);
+    (transfer::Queue::new(config, connector()), status)
 }
 
-impl Logins {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SiteKey, Login>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// Reads a timetable as a person writes it, in lines or with commas; None for an empty one.
+///
+/// # Errors
+/// Says which entry can't be read.
+pub(crate) fn timetable(
+    text: &str,
+) -> std::result::Result<Option<Timetable>, transfer::TimetableError> {
+    let entries: Vec<&str> = text
+        .split(['\n', ',', ';'])
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .collect();
+    if entries.is_empty() {
+        return Ok(None);
     }
+    entries.join(", ").parse().map(Some)
 }
 
-#[async_trait::async_trait]
-impl Connector for Logins {
-    async fn connect(&self, site: &SiteKey) -> Result<Client, ftp_client::Error> {
-        let config = self.lock().get(site).map(|login| login.config.clone());
-        // A session that was closed in the same moment is nowhere, and that is what the error says.
-        Client::connect(config.unwrap_or_else(|| Config::new(site.as_str()))).await
+/// What is not over: files, and folders that were not looked into, which may be more.
+fn unfinished(summary: &transfer::Summary) -> u32 {
+    let Counts {
+        waiting,
+        paused,
+        asking,
+        running,
+        ..
+    } = summary.files;
+    let files = waiting
+        .saturating_add(paused)
+        .saturating_add(asking)
+        .saturating_add(running);
+    files.max(u32::try_from(summary.unknown).unwrap_or(u32::MAX))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts nothing of sites that wait for the person, for as long as the program runs.
+pub(crate) async fn hold_waiting(shell: Arc<Shell>) {
+    let Some(mut waits) = lock(&shell.queue.waits).take() else {
+        return;
+    };
+    while let Some(key) = waits.recv().await {
+        tracing::info!(
+            site = key.as_str(),
+            "transfers wait until somebody connects"
+        );
+        shell.queue.hold(&key, true);
+        shell.queue.changed.notify_one();
     }
 }
 
 /// Tells the window which of the folders that it shows were changed by transfers, for as long as the program runs.
 pub(crate) async fn follow(shell: Arc<Shell>) {
-    let mut updates = shell.queue.queue.subscribe();
+    // Of what is in folders, only what runs is told of, and that it does so no longer.
+    let mut updates = shell.queue.queue.subscribe(Interest::Overview);
+    let mut moving: HashMap<TransferId, Vec<Folder>> = HashMap::new();
     let mut changed = Changed::default();
     loop {
         let next = changed.next();
@@ -174,9 +503,25 @@ pub(crate) async fn follow(shell: Arc<Shell>) {
         };
         tokio::select! {
             update = updates.next() => match update {
-                Some(transfer::QueueUpdate::Changes { upserts, .. }) => {
-                    for folder in upserts.iter().filter_map(|item| shell.queue.changed_folder(item)) {
-                        changed.add(folder);
+                Some(transfer::QueueUpdate::Changes { upserts, removed, .. }) => {
+                    for item in &upserts {
+                        if item.kind == ItemKind::Folder && item.state.is_open() && item.bytes > 0 {
+                            changed.extend(shell.queue.folders_of(item, true));
+                        }
+                        if item.state.is_open() {
+                            if item.state == transfer::State::Running {
+                                moving.entry(item.id).or_insert_with(|| shell.queue.folders_of(item, false));
+                            }
+                        } else {
+                            moving.remove(&item.id);
+                            changed.extend(shell.queue.folders_of(item, false));
+                            if item.kind == ItemKind::Folder {
+                                changed.extend(shell.queue.folders_of(item, true));
+                            }
+                        }
+                    }
+                    for id in removed {
+                        changed.extend(moving.remove(&id).unwrap_or_default());
                     }
                 }
                 Some(transfer::QueueUpdate::Snapshot { .. }) => {}
@@ -198,8 +543,8 @@ struct Changed {
 }
 
 impl Changed {
-    fn add(&mut self, folder: Folder) {
-        self.waiting.insert(folder);
+    fn extend(&mut self, folders: impl IntoIterator<Item = Folder>) {
+        self.waiting.extend(folders);
     }
 
     /// When something is due; in the past if it is due already.
@@ -232,7 +577,18 @@ impl Changed {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+
+    #[test]
+    fn a_timetable_is_written_in_lines_or_with_commas() {
+        assert_eq!(timetable(" \n, "), Ok(None));
+        let lines = timetable("08:00-18:00 512K\nsat-sun off\n").unwrap();
+        assert_eq!(lines, timetable("08:00-18:00 512K, sat-sun off").unwrap());
+        assert!(lines.is_some());
+        assert!(timetable("08:00 512K").is_err());
+    }
 
     #[test]
     fn a_busy_folder_is_told_of_now_and_then() {
@@ -243,14 +599,14 @@ mod tests {
         let start = Instant::now();
         let mut changed = Changed::default();
         assert!(changed.next().is_none());
-        changed.add(folder());
+        changed.extend([folder()]);
         assert_eq!(
             changed.take_due(start),
             [folder()],
             "the first change at once"
         );
-        changed.add(folder());
-        changed.add(Folder::Local("/other".into()));
+        changed.extend([folder()]);
+        changed.extend([Folder::Local("/other".into())]);
         assert_eq!(
             changed.take_due(start + LOOK_AGAIN / 2),
             [Folder::Local("/other".into())]

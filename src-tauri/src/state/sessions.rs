@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     dto::{Security, SessionInfo},
     error::{AppError, Result},
+    state::connect::Origin,
 };
 
 /// How long a server is given to say goodbye.
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) config: Config,
     /// Where `home` is: the site's folder, the address's folder, or where the login put us.
     pub(crate) home: RemotePath,
+    /// Where it comes from, as the queue keeps it.
+    pub(crate) origin: Origin,
     /// What the window knows of it.
     info: SessionInfo,
     /// The client in use; replaced when its connection was lost.
@@ -35,14 +38,26 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session over a client that has just logged in.
-    pub(crate) fn new(info: SessionInfo, config: Config, home: RemotePath, client: Client) -> Self {
+    pub(crate) fn new(
+        info: SessionInfo,
+        config: Config,
+        home: RemotePath,
+        client: Client,
+        origin: Origin,
+    ) -> Self {
         Self {
             id: info.id,
             config,
             home,
+            origin,
             info,
             client: tokio::sync::Mutex::new(client),
         }
+    }
+
+    /// What the window calls it.
+    pub(crate) fn title(&self) -> &str {
+        &self.info.title
     }
 
     /// The client, connected anew if its connection was closed in the meantime: servers close idle ones.

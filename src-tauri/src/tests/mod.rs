@@ -5,6 +5,7 @@
 
 mod browsing;
 mod connecting;
+mod keeping;
 mod stopping;
 mod transferring;
 
@@ -40,12 +41,20 @@ struct Bench {
     shell: Arc<Shell>,
     secrets: Arc<MemorySecrets>,
     changes: mpsc::UnboundedReceiver<u32>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 fn bench() -> Bench {
-    let dir = tempfile::tempdir().unwrap();
-    let secrets = Arc::new(MemorySecrets::new());
+    bench_in(tempfile::tempdir().unwrap())
+}
+
+/// A shell that finds what an earlier one has left.
+fn bench_in(dir: tempfile::TempDir) -> Bench {
+    bench_with(dir, Arc::new(MemorySecrets::new()))
+}
+
+/// The same, with what its keyring knew.
+fn bench_with(dir: tempfile::TempDir, secrets: Arc<MemorySecrets>) -> Bench {
     let folders = Folders::new(dir.path().join("config"), dir.path().join("data"));
     let vault = Vault::new(&folders, Arc::clone(&secrets) as Arc<dyn SecretStore>);
     let (told, changes) = mpsc::unbounded_channel();
@@ -53,11 +62,12 @@ fn bench() -> Bench {
     let teller = move |FolderChanged { listing }| told.send(listing).unwrap_or_default();
     let shell = Arc::new(Shell::new(Box::new(teller), vault, false));
     tokio::spawn(crate::state::queue::follow(Arc::clone(&shell)));
+    tokio::spawn(crate::state::queue::hold_waiting(Arc::clone(&shell)));
     Bench {
         shell,
         secrets,
         changes,
-        _dir: dir,
+        dir,
     }
 }
 

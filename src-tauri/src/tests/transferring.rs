@@ -1,73 +1,89 @@
+//! Files on their way, and what the window sees of it.
+
 use std::{fs, path::Path};
 
 use super::*;
 use crate::{
     commands::transfer::{accept, send},
-    dto::{Existing, SendOutcome},
+    dto::{ConflictRule, SendOptions, Sent},
     error::ErrorCode,
 };
 
-/// Waits until the queue has nothing to do, then says what became of each item.
-async fn settled(updates: &Arc<Mutex<Vec<Value>>>, count: usize) -> Vec<(String, String)> {
+/// What the window has of the queue: the rows by id, put together from the updates.
+pub(super) fn rows(updates: &Arc<Mutex<Vec<Value>>>) -> std::collections::BTreeMap<u64, Value> {
+    let mut items = std::collections::BTreeMap::new();
+    for update in updates.lock().unwrap().iter() {
+        let new = update["items"].as_array().or(update["upserts"].as_array());
+        for row in new.into_iter().flatten() {
+            items.insert(row["id"].as_u64().unwrap(), row.clone());
+        }
+        for id in update["removed"].as_array().into_iter().flatten() {
+            items.remove(&id.as_u64().unwrap());
+        }
+    }
+    items
+}
+
+/// Waits until the rows of the window are so.
+pub(super) async fn until<T>(
+    updates: &Arc<Mutex<Vec<Value>>>,
+    look: impl Fn(&[Value], &Value) -> Option<T>,
+) -> T {
     let wait = async {
         loop {
-            let mut items = std::collections::BTreeMap::new();
-            for update in updates.lock().unwrap().iter() {
-                for row in update["items"]
-                    .as_array()
-                    .or(update["upserts"].as_array())
-                    .into_iter()
-                    .flatten()
-                {
-                    items.insert(row["id"].as_u64().unwrap(), row.clone());
-                }
-            }
-            let is_over = |row: &Value| {
-                ["done", "failed", "cancelled"].contains(&row["state"].as_str().unwrap())
-            };
-            if items.len() >= count && items.values().all(is_over) {
-                let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
-                return items
-                    .values()
-                    .map(|row| (text(row, "name"), text(row, "state")))
-                    .collect();
+            let rows: Vec<Value> = rows(updates).into_values().collect();
+            let summary = updates
+                .lock()
+                .unwrap()
+                .last()
+                .map(|last| last["summary"].clone());
+            if let Some(found) = look(&rows, &summary.unwrap_or_default()) {
+                return found;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap()
-}
-
-/// The ids, the names of what failed, and how many were left out.
-fn queued(outcome: SendOutcome) -> (Vec<u32>, Vec<String>, u32) {
-    match outcome {
-        SendOutcome::Queued {
-            ids,
-            failed,
-            skipped,
-        } => (
-            ids,
-            failed.into_iter().map(|failure| failure.name).collect(),
-            skipped,
-        ),
-        other => panic!("not queued: {other:?}"),
+    match tokio::time::timeout(PATIENCE, wait).await {
+        Ok(found) => found,
+        Err(_) => panic!("{:#?}", rows(updates)),
     }
 }
 
-/// The names that exist, how many they are, of how many, and whether there are folders among them.
-fn existing(outcome: SendOutcome) -> (Vec<String>, u32, u32, bool) {
-    match outcome {
-        SendOutcome::Exists {
-            names,
-            count,
-            total,
-            folders,
-        } => (names, count, total, folders),
-        other => panic!("no question: {other:?}"),
+/// Waits until the queue has nothing to do, then says what became of each item that was added by itself.
+pub(super) async fn settled(
+    updates: &Arc<Mutex<Vec<Value>>>,
+    count: usize,
+) -> Vec<(String, String)> {
+    until(updates, |rows, _| {
+        let is_over = |row: &Value| {
+            ["done", "skipped", "failed", "cancelled"].contains(&row["state"].as_str().unwrap())
+        };
+        let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+        (rows.len() >= count && rows.iter().all(is_over)).then(|| {
+            rows.iter()
+                .filter(|row| row["batch"].is_null())
+                .map(|row| (text(row, "name"), text(row, "state")))
+                .collect()
+        })
+    })
+    .await
+}
+
+/// The ids, and the names of what failed.
+pub(super) fn queued(sent: Sent) -> (Vec<u32>, Vec<String>) {
+    let failed = sent.failed.into_iter().map(|failure| failure.name);
+    (sent.ids, failed.collect())
+}
+
+/// Transfers where this is done with what exists.
+fn by(rule: ConflictRule) -> SendOptions {
+    SendOptions {
+        conflict: Some(rule),
+        ..SendOptions::default()
     }
 }
 
-async fn local(bench: &Bench, path: &Path) -> Opened {
+pub(super) async fn local(bench: &Bench, path: &Path) -> Opened {
     open_path(bench, PaneSource::Local, &path.to_string_lossy()).await
 }
 
@@ -109,7 +125,7 @@ async fn a_folder_goes_up_and_comes_down() {
         from.listing.id,
         vec![from.row("site")],
         to.listing.id,
-        Existing::Ask,
+        SendOptions::default(),
     )
     .await
     .unwrap();
@@ -121,9 +137,10 @@ async fn a_folder_goes_up_and_comes_down() {
             .map(|name| ((*name).to_owned(), "done".to_owned()))
             .collect()
     };
-    let mut up = settled(&updates, 4).await;
-    up.sort();
-    assert_eq!(up, done(&["b i g", "img", "index.html", "site"]));
+    assert_eq!(settled(&updates, 1).await, done(&["site"]));
+    let last = updates.lock().unwrap().last().unwrap().clone();
+    assert_eq!(last["summary"]["files"]["done"], 2);
+    assert_eq!(last["summary"]["bytes"], (content.len() + 6) as f64);
     told_of(&mut bench, to.listing.id).await;
 
     let there = tempfile::tempdir().unwrap();
@@ -134,11 +151,11 @@ async fn a_folder_goes_up_and_comes_down() {
         from.listing.id,
         vec![from.row("site")],
         to.listing.id,
-        Existing::Ask,
+        SendOptions::default(),
     )
     .await
     .unwrap();
-    settled(&updates, 8).await;
+    settled(&updates, 2).await;
     assert_eq!(
         fs::read(there.path().join("site/index.html")).unwrap(),
         b"<html>"
@@ -170,7 +187,7 @@ async fn a_drop_goes_up_once() {
     let to = open_path(&bench, remote(&session), "/").await;
 
     let drop = bench.shell.drops.keep(vec![file]);
-    accept(&bench.shell, drop, to.listing.id, Existing::Ask)
+    accept(&bench.shell, drop, to.listing.id, SendOptions::default())
         .await
         .unwrap();
     assert_eq!(
@@ -180,7 +197,7 @@ async fn a_drop_goes_up_once() {
     let path = VPath::new("/dropped.txt").unwrap();
     assert_eq!(vfs::Vfs::metadata(&tree, &path).await.unwrap().len, 5);
     assert!(
-        accept(&bench.shell, drop, to.listing.id, Existing::Ask)
+        accept(&bench.shell, drop, to.listing.id, SendOptions::default())
             .await
             .is_err()
     );
@@ -193,12 +210,12 @@ async fn what_cannot_be_done_is_refused_in_words() {
     fs::write(dir.path().join("a"), "").unwrap();
     let here = local(&bench, dir.path()).await;
     let id = here.listing.id;
-    let error = send(&bench.shell, id, vec![0], id, Existing::Ask)
+    let error = send(&bench.shell, id, vec![0], id, SendOptions::default())
         .await
         .unwrap_err();
     assert_eq!(error.code, ErrorCode::Unsupported);
     let drop = bench.shell.drops.keep(vec![dir.path().join("a")]);
-    let error = accept(&bench.shell, drop, id, Existing::Ask)
+    let error = accept(&bench.shell, drop, id, SendOptions::default())
         .await
         .unwrap_err();
     assert_eq!(error.code, ErrorCode::Unsupported);
@@ -223,7 +240,7 @@ async fn a_failed_transfer_says_why_and_can_be_tried_again() {
         from.listing.id,
         vec![from.row("gone")],
         to.listing.id,
-        Existing::Ask,
+        SendOptions::default(),
     )
     .await
     .unwrap();
@@ -250,46 +267,11 @@ async fn a_failed_transfer_says_why_and_can_be_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn leaving_in_the_middle_leaves_nothing_half() {
-    let bench = bench();
-    let (server, tree) = serve(None).await;
-    put(&tree, "/large", &vec![7; 200 << 20]).await;
-    let session = plain_session(&bench, &server).await;
-    let from = open_path(&bench, remote(&session), "/").await;
-    let dir = tempfile::tempdir().unwrap();
-    let to = local(&bench, dir.path()).await;
-    send(
-        &bench.shell,
-        from.listing.id,
-        vec![from.row("large")],
-        to.listing.id,
-        Existing::Ask,
-    )
-    .await
-    .unwrap();
-    // The temporary file is there: it has begun.
-    let begun = async {
-        while fs::read_dir(dir.path()).unwrap().next().is_none() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, begun).await.unwrap();
-    bench.shell.leave().await;
-    for entry in fs::read_dir(dir.path()).unwrap() {
-        let entry = entry.unwrap();
-        // It may have been quicker than we; then it is whole.
-        assert_eq!(entry.file_name(), "large");
-        assert_eq!(entry.metadata().unwrap().len(), 200 << 20);
-    }
-    assert!(bench.shell.sessions.get(session.id).is_err());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_exists_on_the_server_is_asked_about_once() {
+async fn what_exists_on_the_server_asks_and_the_rest_goes_on() {
     let bench = bench();
     let (server, tree) = serve(None).await;
     put(&tree, "/taken", b"theirs").await;
-    put(&tree, "/folder/in it", b"theirs").await;
+    put(&tree, "/folder/in it", b"theirs!").await;
     let session = plain_session(&bench, &server).await;
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("folder")).unwrap();
@@ -300,100 +282,128 @@ async fn what_exists_on_the_server_is_asked_about_once() {
     let to = open_path(&bench, remote(&session), "/").await;
     let (channel, updates) = channel();
     bench.shell.queue.watch(channel);
-    let send = async |existing| {
-        let rows = vec![from.row("new"), from.row("taken"), from.row("folder")];
-        send(&bench.shell, from.listing.id, rows, to.listing.id, existing)
-            .await
-            .unwrap()
-    };
     let content = async |path: &str| {
         let path = VPath::new(path).unwrap();
         let mut file = vfs::Vfs::open_read(&tree, &path, 0).await.unwrap();
         file.read_chunk(100).await.unwrap().to_vec()
     };
-
-    let names = vec!["taken".to_owned(), "folder".to_owned()];
-    assert_eq!(existing(send(Existing::Ask).await), (names, 2, 3, true));
-    assert!(
-        bench.shell.queue.unfinished() == 0,
-        "nothing is sent before the answer"
-    );
-    let (ids, failed, skipped) = queued(send(Existing::Skip).await);
-    assert_eq!((ids.len(), failed.len(), skipped), (1, 0, 2));
-    settled(&updates, 1).await;
-    assert_eq!(content("/new").await, b"ours");
+    let rows = vec![from.row("new"), from.row("taken"), from.row("folder")];
+    // Nobody has said anything: the settings of a new person say that it asks.
+    let options = SendOptions::default();
+    let sent = send(&bench.shell, from.listing.id, rows, to.listing.id, options)
+        .await
+        .unwrap();
+    let ids = queued(sent).0;
+    let (conflict, asking) = until(&updates, |rows, summary| {
+        let done = rows
+            .iter()
+            .any(|row| row["name"] == "new" && row["state"] == "done");
+        let inner = rows
+            .iter()
+            .find(|row| row["name"] == "in it" && row["state"] == "asking")?;
+        let asking = summary["files"]["asking"].as_u64()?;
+        (done && asking == 2).then(|| (inner["conflict"].clone(), asking))
+    })
+    .await;
+    assert_eq!(asking, 2);
+    assert_eq!(conflict["source"]["size"], 4.0);
+    assert_eq!(conflict["target"]["size"], 7.0);
     assert_eq!(content("/taken").await, b"theirs");
-    assert_eq!(queued(send(Existing::Replace).await).0.len(), 3);
-    settled(&updates, 5).await;
-    assert_eq!(content("/taken").await, b"ours");
+    assert_eq!(content("/new").await, b"ours");
+
+    bench
+        .shell
+        .queue
+        .answer(&ids[1..2], transfer::ConflictRule::Skip);
+    bench
+        .shell
+        .queue
+        .answer(&ids[2..], transfer::ConflictRule::Overwrite);
+    let states = settled(&updates, 3).await;
+    let state = |name: &str| {
+        let found = states.iter().find(|(one, _)| one == name);
+        found.unwrap().1.as_str()
+    };
+    assert_eq!((state("taken"), state("folder")), ("skipped", "done"));
+    assert_eq!(content("/taken").await, b"theirs");
     assert_eq!(content("/folder/in it").await, b"ours");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_exists_is_asked_about_where_the_folder_was_not_read_to_its_end() {
+async fn what_exists_on_this_computer_obeys_the_rule_of_the_batch_then_the_settings() {
     let bench = bench();
     let (server, tree) = serve(None).await;
     put(&tree, "/taken", b"theirs").await;
     let session = plain_session(&bench, &server).await;
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("taken"), "ours").unwrap();
-    let from = local(&bench, dir.path()).await;
-    let to = bench
-        .shell
-        .listings
-        .open(crate::state::folder::Folder::Remote {
-            session: session.id,
-            path: ftp_client::ftp_proto::RemotePath::root(),
-        });
-    let rows = vec![from.row("taken")];
-    let outcome = send(&bench.shell, from.listing.id, rows, to.id, Existing::Ask)
-        .await
-        .unwrap();
-    assert_eq!(existing(outcome).1, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_exists_on_this_computer_is_asked_about() {
-    let bench = bench();
-    let (server, tree) = serve(None).await;
-    put(&tree, "/taken", b"theirs").await;
-    put(&tree, "/new", b"theirs").await;
-    let session = plain_session(&bench, &server).await;
-    let dir = tempfile::tempdir().unwrap();
+    let taken = dir.path().join("taken");
+    fs::write(&taken, "ours").unwrap();
     let from = open_path(&bench, remote(&session), "/").await;
     let to = local(&bench, dir.path()).await;
-    // It came after the folder was read: the disk counts.
-    fs::write(dir.path().join("taken"), "ours").unwrap();
-    let rows = vec![from.row("new"), from.row("taken")];
-    let outcome = send(
-        &bench.shell,
-        from.listing.id,
-        rows,
-        to.listing.id,
-        Existing::Ask,
-    )
-    .await
-    .unwrap();
-    assert_eq!(existing(outcome), (vec!["taken".to_owned()], 1, 2, false));
+    let (channel, updates) = channel();
+    bench.shell.queue.watch(channel);
+    let settings = bench.shell.vault.settings.clone();
+    settings
+        .change(|kept| kept.conflict = vault::ConflictRule::Skip)
+        .unwrap();
+    let send = async |options| {
+        let rows = vec![from.row("taken")];
+        let sent = send(&bench.shell, from.listing.id, rows, to.listing.id, options).await;
+        queued(sent.unwrap()).0
+    };
+    send(SendOptions::default()).await;
+    assert_eq!(settled(&updates, 1).await[0].1, "skipped");
+    assert_eq!(fs::read(&taken).unwrap(), b"ours");
+    send(by(ConflictRule::Rename)).await;
+    assert_eq!(settled(&updates, 2).await[1].1, "done");
+    assert_eq!(fs::read(dir.path().join("taken (2)")).unwrap(), b"theirs");
+    assert_eq!(
+        rows(&updates).last_key_value().unwrap().1["targetName"],
+        "taken (2)"
+    );
+    let done = send(by(ConflictRule::Overwrite)).await;
+    assert_eq!(settled(&updates, 3).await[2].1, "done");
+    assert_eq!(fs::read(&taken).unwrap(), b"theirs");
+
+    let receipt = bench.shell.queue.receipt(done[0]).await.unwrap().unwrap();
+    assert_eq!(receipt.bytes.get(), 6.0);
+    assert!(
+        receipt.checks.size && receipt.site == "127.0.0.1",
+        "{receipt:?}"
+    );
+    assert_eq!(bench.shell.queue.receipts(10, 0).await.unwrap().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drop_waits_for_the_answer() {
+async fn options_that_make_no_sense_are_refused_before_anything_is_sent() {
     let bench = bench();
-    let (server, tree) = serve(None).await;
-    put(&tree, "/taken", b"theirs").await;
+    let (server, _tree) = serve(None).await;
     let session = plain_session(&bench, &server).await;
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("taken"), "ours").unwrap();
+    fs::write(dir.path().join("a"), "").unwrap();
+    let from = local(&bench, dir.path()).await;
     let to = open_path(&bench, remote(&session), "/").await.listing.id;
-    let drop = bench.shell.drops.keep(vec![dir.path().join("taken")]);
-    let outcome = accept(&bench.shell, drop, to, Existing::Ask).await.unwrap();
-    assert_eq!(existing(outcome).0, ["taken"]);
-    let outcome = accept(&bench.shell, drop, to, Existing::Replace)
-        .await
-        .unwrap();
-    assert_eq!(queued(outcome).0.len(), 1);
-    assert!(accept(&bench.shell, drop, to, Existing::Ask).await.is_err());
+    for options in [
+        SendOptions {
+            exclude: vec!["[".into()],
+            ..SendOptions::default()
+        },
+        SendOptions {
+            start_at: Some(f64::NAN),
+            ..SendOptions::default()
+        },
+        SendOptions {
+            limit: Some(0.0),
+            ..SendOptions::default()
+        },
+    ] {
+        let rows = vec![from.row("a")];
+        let error = send(&bench.shell, from.listing.id, rows, to, options)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, ErrorCode::Argument);
+    }
+    assert_eq!(bench.shell.queue.unfinished(), 0);
 }
 
 #[cfg(unix)]
@@ -415,11 +425,11 @@ async fn one_odd_entry_does_not_hold_up_the_others() {
         from.listing.id,
         rows,
         to.listing.id,
-        Existing::Ask,
+        SendOptions::default(),
     )
     .await
     .unwrap();
-    let (ids, failed, _) = queued(outcome);
+    let (ids, failed) = queued(outcome);
     assert_eq!(ids.len(), 1);
     assert_eq!(failed, ["dangling", "socket"]);
 }
@@ -456,14 +466,20 @@ async fn a_line_or_a_name_that_means_nothing_here_does_not_hold_up_the_others() 
     .unwrap();
     let to = local(&bench, dir.path()).await.listing.id;
     let rows = vec![0, 1, 2, 3];
-    let outcome = send(&bench.shell, from.id, rows, to, Existing::Ask)
+    let outcome = send(&bench.shell, from.id, rows, to, SendOptions::default())
         .await
         .unwrap();
-    let (ids, failed, _) = queued(outcome);
+    let (ids, failed) = queued(outcome);
     assert_eq!(ids.len(), 1);
     assert_eq!(failed[1..], ["../evil", "pipe"]);
-    let error = send(&bench.shell, from.id, vec![2, 99], to, Existing::Ask)
-        .await
-        .unwrap_err();
+    let error = send(
+        &bench.shell,
+        from.id,
+        vec![2, 99],
+        to,
+        SendOptions::default(),
+    )
+    .await
+    .unwrap_err();
     assert_eq!(error.code, ErrorCode::StaleListing);
 }

@@ -33,22 +33,44 @@
  * | dialog-password                 | password-input, password-remember, password-go,             |
  * |                                 | password-no-keyring, dialog-cancel                          |
  * | dialog-delete                   | delete-go, dialog-cancel                                    |
- * | dialog-existing                 | existing-replace, existing-skip (unless all exist),         |
- * |                                 | dialog-cancel; data-count of data-total exist               |
- * | dialog-closing                  | close-anyway, close-keep                                    |
+ * | dialog-conflicts                | conflicts-all (select), conflict-row[data-name][data-newer], |
+ * |                                 | in it conflict-decision (select); conflicts-go,             |
+ * |                                 | conflicts-later                                             |
+ * | dialog-closing                  | close-anyway, close-keep; closing-kept says what is kept     |
+ * | dialog-limits                   | limit-total/-download/-upload (+ -unit), timetable-text,    |
+ * |                                 | timetable-says[data-wrong], limit-site[data-site],          |
+ * |                                 | limits-go, dialog-cancel                                    |
+ * | dialog-send                     | send-conflict, send-priority, send-start, send-limit,       |
+ * |                                 | send-include, send-exclude, send-hidden, send-vcs, send-go  |
+ * | dialog-start                    | start-text, start-go                                        |
+ * | dialog-details                  | details-FACT: state, source, target, checked, digest, ...   |
+ * | dialog-journal                  | journal-go; data-reason: held, newer, broken                |
  * | dialog-sites                    | site-row[data-name], site-new, site-name, site-host,        |
  * |                                 | site-port, site-user, site-password, site-remember,         |
  * |                                 | site-tls, site-remote-path, site-local-path, site-passive,  |
- * |                                 | site-plaintext, site-save, site-connect, site-delete,       |
+ * |                                 | site-plaintext, site-transfers (opens site-connections,     |
+ * |                                 | site-conflict, site-download, site-upload, site-temporary,  |
+ * |                                 | site-permissions), site-save, site-connect, site-delete,    |
  * |                                 | site-delete-confirm, site-no-keyring, dialog-close          |
  * | dialog-settings                 | setting-theme-system/-light/-dark (radios), setting-hidden, |
+ * |                                 | setting-conflict (select),                                  |
  * |                                 | setting-trusted, trusted-row[data-host][data-port],         |
  * |                                 | trusted-forget inside                                       |
  * | queue-panel, panel-transfers    | the bottom panel and its tabs                               |
  * | panel-log, log-panel            | log tab; lines: log-line[data-direction]                    |
- * | queue-row[data-state][data-name]| a transfer; queue-cancel, queue-retry inside                |
- * | queue-clear, queue-retry-all,   | queue's toolbar                                             |
- * | queue-cancel-all                |                                                             |
+ * | queue-list                      | role grid; Alt+Up/Down move what is selected                |
+ * | queue-row[data-state][data-name]| a transfer (data-id, data-inside, data-drop: before, after); |
+ * |                                 | queue-cancel, queue-retry, queue-pause, queue-expand,       |
+ * |                                 | queue-error inside                                          |
+ * | queue-menu                      | its menu; items: role menuitem, data-action                 |
+ * | queue-filter[data-group]        | shows one group                                             |
+ * | queue-clear, queue-retry-all,   | queue's toolbar; queue-pause-all has data-paused            |
+ * | queue-cancel-all,               |                                                             |
+ * | queue-pause-all, queue-limits   |                                                             |
+ * | queue-bar[data-bar]             | paused, site, login, diskFull, journal, conflicts, notKept; |
+ * |                                 | queue-bar-go inside                                         |
+ * | queue-summary                   | the queue as a whole; data-left: bytes                      |
+ * | queue-speed, speed-curve        | the meter and its curve                                     |
  * | toast[data-tone]                | a notice                                                    |
  * | live-region                     | the polite live region                                      |
  */

@@ -8,6 +8,7 @@ export interface PaneMenuOptions {
   canSend: boolean;
   showHidden: boolean;
   onsend: () => void;
+  onsendwith: () => void;
   onhidden: (show: boolean) => void;
   oncopy: (text: string) => void;
 }
@@ -18,6 +19,7 @@ export function entryMenu({
   sendLabel,
   canSend,
   onsend,
+  onsendwith,
   oncopy,
 }: PaneMenuOptions): MenuPart[] {
   const none = pane.chosen().length === 0;
@@ -37,6 +39,13 @@ export function entryMenu({
       keys: 'Ctrl+Enter',
       disabled: none || !canSend,
       run: onsend,
+    },
+    {
+      id: 'transferwith',
+      label: t.pane.transferWith,
+      keys: 'Ctrl+Shift+Enter',
+      disabled: none || !canSend,
+      run: onsendwith,
     },
     'line',
     {

@@ -419,7 +419,8 @@ describe('the rest of the window', () => {
     const themes = await screen.findByRole('radiogroup', { name: 'Appearance' });
     await user.click(within(themes).getByTestId('setting-theme-light'));
     await user.click(screen.getByTestId('setting-hidden'));
-    expect(backend.settings).toEqual({ theme: 'light', showHidden: true });
+    await user.selectOptions(screen.getByTestId('setting-conflict'), 'ifNewer');
+    expect(backend.settings).toEqual({ theme: 'light', showHidden: true, conflict: 'ifNewer' });
     await rowNamed('local', '.htaccess');
   });
 

@@ -1,4 +1,4 @@
-import { render, screen, waitFor } from '@testing-library/svelte';
+import { render, screen, waitFor, within } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { App } from '$lib/app';
@@ -30,76 +30,103 @@ const size = ({ backend }: Window, name: string) =>
 
 const queued = ({ app }: Window) => app.queue.rows.map((row) => row.name).sort();
 
+const stateOf = ({ app }: Window, name: string) =>
+  app.queue.rows.find((row) => row.name === name)?.state;
+
 async function ask(window: Window): Promise<HTMLElement> {
   await window.user.click(screen.getByTestId('toolbar-upload'));
-  return screen.findByTestId('dialog-existing');
+  return screen.findByTestId('dialog-conflicts');
 }
 
-const answered = () => waitFor(() => expect(screen.queryByTestId('dialog-existing')).toBeNull());
+const answered = () => waitFor(() => expect(screen.queryByTestId('dialog-conflicts')).toBeNull());
+
+const conflict = (name: string) => {
+  const rows = screen.getAllByTestId('conflict-row');
+  const row = rows.find((one) => one.dataset['name'] === name);
+  if (!row) throw new Error(`no ${name}`);
+  return row;
+};
 
 beforeEach(() => localStorage.clear());
 
 describe('what exists in the folder that receives', () => {
-  it('is asked about once for all, and Enter replaces nothing', async () => {
+  it('is one table; the rest goes on meanwhile, and Enter overwrites nothing', async () => {
     const window = await open('robots.txt', 'index.html', 'imprint.html');
     const dialog = await ask(window);
-    expect(dialog.textContent).toContain('2 of 3 items exist in www: replace them?');
-    expect(dialog.textContent).toContain('index.html');
-    expect(queued(window)).toEqual([]);
+    await waitFor(() => expect(screen.getAllByTestId('conflict-row')).toHaveLength(2));
+    expect(dialog.textContent).toContain('2 files exist already');
     await window.user.keyboard('{Enter}');
-    await answered();
     await waitFor(() => expect(size(window, 'robots.txt')).toBe(68));
-    expect(queued(window)).toEqual(['robots.txt']);
     expect(size(window, 'index.html')).toBe(4_012);
+    expect(window.backend.queue.answers).toEqual([]);
+    expect(screen.getByTestId('conflicts-go')).toHaveProperty('disabled', true);
   });
 
-  it('is replaced when asked to, though the folders changed meanwhile', async () => {
-    const window = await open('robots.txt', 'index.html');
+  it('is decided row by row', async () => {
+    const window = await open('index.html', 'imprint.html');
     await ask(window);
-    for (const pane of [window.app.local, window.app.remote]) {
-      window.backend.emitFolderChanged(pane?.listing?.id ?? -1);
-    }
-    await new Promise((go) => setTimeout(go, 20));
-    await window.user.click(screen.getByTestId('existing-replace'));
+    await waitFor(() => expect(screen.getAllByTestId('conflict-row')).toHaveLength(2));
+    const decide = (name: string, rule: string) =>
+      window.user.selectOptions(within(conflict(name)).getByTestId('conflict-decision'), rule);
+    await decide('index.html', 'overwrite');
+    await decide('imprint.html', 'skip');
+    await window.user.click(screen.getByTestId('conflicts-go'));
     await answered();
     await waitFor(() => expect(size(window, 'index.html')).toBe(4_096));
-    expect(queued(window)).toEqual(['index.html', 'robots.txt']);
-    await waitFor(() => expect(window.backend.openListings()).toHaveLength(2));
+    await waitFor(() => expect(stateOf(window, 'imprint.html')).toBe('skipped'));
+    expect(screen.queryByTestId('queue-bar')).toBeNull();
   });
 
-  it('stays, and nothing is sent, on Escape', async () => {
+  it('is decided for all', async () => {
+    const window = await open('index.html', 'imprint.html');
+    await ask(window);
+    await window.user.selectOptions(screen.getByTestId('conflicts-all'), 'skip');
+    await window.user.keyboard('{Enter}');
+    await window.user.click(screen.getByTestId('conflicts-go'));
+    await answered();
+    await waitFor(() => expect(stateOf(window, 'index.html')).toBe('skipped'));
+    expect(stateOf(window, 'imprint.html')).toBe('skipped');
+  });
+
+  it('can be decided later: a bar of the panel leads back', async () => {
     const window = await open('index.html');
     const dialog = await ask(window);
-    expect(screen.queryByTestId('existing-skip')).toBeNull();
-    expect(document.activeElement).toBe(screen.getByTestId('dialog-cancel'));
     dialog.dispatchEvent(new Event('cancel', { cancelable: true }));
     await answered();
-    expect(queued(window)).toEqual([]);
+    expect(stateOf(window, 'index.html')).toBe('asking');
+    const bar = await screen.findByTestId('queue-bar');
+    expect(bar.dataset['bar']).toBe('conflicts');
+    await window.user.click(within(bar).getByTestId('queue-bar-go'));
+    await screen.findByTestId('dialog-conflicts');
   });
 
-  it('is asked about for a drop, too; the next question waits for the answer', async () => {
-    const window = await open();
-    const { backend, app } = window;
-    const www = backend.remote.find('/www').children;
-    for (const drop of [7, 8]) {
-      www?.set(`dropped-${drop}.txt`, backend.remote.file(`dropped-${drop}.txt`, 1));
-    }
-    await app.remote?.refresh();
-    const to = app.remote?.listing?.id ?? -1;
-    const end = { hold: () => () => undefined, refresh: () => Promise.resolve(true) };
-    const both = [7, 8].map((drop) =>
-      app.sending.send((existing) => backend.acceptDrop(drop, to, existing), [end], 'www'),
-    );
-    expect((await screen.findByTestId('dialog-existing')).textContent).toContain('dropped-7.txt');
-    await window.user.click(screen.getByTestId('existing-replace'));
-    await waitFor(() =>
-      expect(screen.getByTestId('dialog-existing').textContent).toContain('dropped-8.txt'),
-    );
-    await window.user.click(screen.getByTestId('dialog-cancel'));
-    await Promise.all(both);
-    expect(queued(window)).toEqual(['dropped-7.txt']);
+  it('is no question where a rule was chosen in the settings', async () => {
+    const window = await open('index.html', 'robots.txt');
+    window.app.preferences.setConflict('skip');
+    await window.user.click(screen.getByTestId('toolbar-upload'));
+    await waitFor(() => expect(stateOf(window, 'index.html')).toBe('skipped'));
+    await waitFor(() => expect(stateOf(window, 'robots.txt')).toBe('done'));
+    expect(screen.queryByTestId('dialog-conflicts')).toBeNull();
   });
 
+  it('is no question where one was chosen for the batch', async () => {
+    const window = await open('index.html');
+    screen.getByTestId('grid-local').focus();
+    await window.user.keyboard('{Control>}{Shift>}{Enter}{/Shift}{/Control}');
+    await screen.findByTestId('dialog-send');
+    await window.user.selectOptions(screen.getByTestId('send-conflict'), 'overwrite');
+    await window.user.selectOptions(screen.getByTestId('send-priority'), 'high');
+    await window.user.type(screen.getByTestId('send-start'), 'soon');
+    await window.user.click(screen.getByTestId('send-go'));
+    expect(screen.getByTestId('send-start').getAttribute('aria-invalid')).toBe('true');
+    await window.user.clear(screen.getByTestId('send-start'));
+    await window.user.click(screen.getByTestId('send-go'));
+    await waitFor(() => expect(size(window, 'index.html')).toBe(4_096));
+    expect(window.app.queue.rows[0]?.priority).toBe('high');
+  });
+});
+
+describe('sending', () => {
   it('says which entries can not be sent, and sends the others', async () => {
     const window = await open('robots.txt', 'odd');
     await window.user.click(screen.getByTestId('toolbar-upload'));
@@ -121,10 +148,18 @@ describe('what exists in the folder that receives', () => {
 });
 
 describe('closing the window', () => {
-  it('asks once while transfers are not finished, and keeps it open on Enter', async () => {
+  it('asks nothing where transfers are kept: it says so, and closes', async () => {
     const window = await open();
-    window.backend.emitCloseAsked(2);
-    window.backend.emitCloseAsked(2);
+    window.backend.emitCloseAsked({ unfinished: 2, kept: true });
+    const note = await screen.findByTestId('closing-kept');
+    expect(note.textContent).toContain('2 transfers are not finished. Slipway keeps them');
+    await waitFor(() => expect(window.backend.closeAnswers).toEqual([true]), { timeout: 3000 });
+  });
+
+  it('asks once where they are not kept, and keeps it open on Enter', async () => {
+    const window = await open();
+    window.backend.emitCloseAsked({ unfinished: 2, kept: false });
+    window.backend.emitCloseAsked({ unfinished: 2, kept: false });
     const dialog = await screen.findByTestId('dialog-closing');
     expect(dialog.textContent).toContain('2 transfers are not finished');
     expect(window.backend.closeAnswers).toEqual([false, false]);
@@ -135,7 +170,7 @@ describe('closing the window', () => {
 
   it('closes when told to', async () => {
     const window = await open();
-    window.backend.emitCloseAsked(1);
+    window.backend.emitCloseAsked({ unfinished: 1, kept: false });
     await window.user.click(await screen.findByTestId('close-anyway'));
     expect(window.backend.closeAnswers.at(-1)).toBe(true);
   });

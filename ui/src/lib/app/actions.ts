@@ -30,6 +30,11 @@ export function actionsOf(app: App): Action[] {
       keys: 'Ctrl+Enter',
       enabled: () => connected() && chosen(),
     }),
+    make('transferwith', words.transferWith, () => void app.transferWith(app.active.side), {
+      ...inList,
+      keys: 'Ctrl+Shift+Enter',
+      enabled: () => connected() && chosen(),
+    }),
     make('upload', words.upload, () => void app.transfer('local'), { enabled: connected }),
     make('download', words.download, () => void app.transfer('remote'), { enabled: connected }),
     make('open', words.open, () => void app.active.openEntry(app.active.chosen()[0]), {
@@ -79,6 +84,19 @@ export function actionsOf(app: App): Action[] {
       keys: 'Ctrl+J',
     }),
     make('log', words.log, () => app.showPanel('log')),
+    make(
+      'togglepause',
+      words.togglePause,
+      () => void app.queue.pauseAll(!app.queue.summary.paused),
+      {
+        keys: 'Ctrl+Shift+P',
+      },
+    ),
+    make('limits', words.limits, () => app.queue.showLimits(), { keys: 'Ctrl+Shift+L' }),
+    make('conflicts', words.conflicts, () => app.queue.conflicts.show(), {
+      keys: 'Ctrl+Shift+E',
+      enabled: () => app.queue.conflicts.count > 0,
+    }),
     make('retryall', words.retryAll, () => app.queue.retryAll()),
     make('cancelall', words.cancelAll, () => app.queue.cancelAll()),
     make('clearfinished', words.clearFinished, () => void app.queue.clearFinished()),

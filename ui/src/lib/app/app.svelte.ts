@@ -1,5 +1,15 @@
 import { describe, type ErrorAction } from '$lib/errors';
-import type { AppError, Backend, ConnectRequest, SessionInfo, Site } from '$lib/backend';
+import type {
+  AppError,
+  Backend,
+  CloseAsked,
+  ConnectRequest,
+  JournalStatus,
+  QueueSite,
+  SendOptions,
+  SessionInfo,
+  Site,
+} from '$lib/backend';
 import type { Action } from '$lib/actions';
 import { Drags } from '$lib/browser/drags.svelte';
 import { Pane } from '$lib/browser/pane.svelte';
@@ -15,6 +25,9 @@ import type { Side } from '$lib/testids';
 import { Queue } from '$lib/transfers/queue.svelte';
 import { Sending } from '$lib/transfers/sending.svelte';
 import { actionsOf } from './actions';
+
+/** How long the window says what it keeps before it closes. */
+const CLOSING_NOTE_MS = 900;
 
 /** What stands in the quick-connect bar. */
 export interface QuickForm {
@@ -43,8 +56,11 @@ export class App {
   panel = $state<'transfers' | 'log'>('transfers');
   paletteOpen = $state(false);
   settingsOpen = $state(false);
-  /** The window was to be closed with so many transfers not finished. */
-  closeAsked = $state<number | null>(null);
+  /** The window was to be closed with transfers not finished. */
+  closeAsked = $state.raw<CloseAsked | null>(null);
+  /** Whether this window's transfers are kept. */
+  journal = $state.raw<JournalStatus | null>(null);
+  journalShown = $state(false);
   quick = $state<QuickForm>({ address: '', user: '', password: '', tls: 'auto' });
   recent = $state.raw<Recent[]>([]);
   /** Grows when the address field should take the keyboard. */
@@ -98,12 +114,13 @@ export class App {
     await Promise.allSettled([
       backend.onFolderChanged((listing) => this.#folderChanged(listing)),
       backend.onSystemDrag((drag) => this.drags.system(drag)),
-      backend.onCloseAsked((unfinished) => this.#askClose(unfinished)),
+      backend.onCloseAsked((asked) => this.#askClose(asked)),
       this.log.watch(backend).catch((thrown: unknown) => this.notices.error(thrown)),
       this.queue.watch(),
       this.sites.load(),
       this.local.home(),
     ]);
+    if (info) this.#tellJournal(info.journal);
     if (info?.practiceAtStart) void this.practice();
   }
 
@@ -133,6 +150,18 @@ export class App {
   connectSite(site: Site, password: string | null = null): Promise<void> {
     this.sites.close();
     return this.#connect({ ...BLANK_REQUEST, site: site.id, password }, site.name);
+  }
+
+  /** Transfers of an earlier run wait for this site: only a person can log in. */
+  connectQueueSite({ site, address, tls, name }: QueueSite): Promise<void> {
+    const saved = this.sites.list.find(({ id }) => id === site);
+    if (saved) return this.connectSite(saved);
+    if (!address) return this.practice();
+    return this.#connect({ ...BLANK_REQUEST, address, tls }, name);
+  }
+
+  showJournal(): void {
+    this.journalShown = true;
   }
 
   practice(): Promise<void> {
@@ -222,18 +251,14 @@ export class App {
   }
 
   async transfer(from: Side): Promise<void> {
-    const [source, target] =
-      from === 'local' ? [this.local, this.remote] : [this.remote, this.local];
-    if (!source?.listing || !target?.listing) return this.notices.info(t.pane.noTarget);
-    const rows = source.chosen().map((entry) => entry.row.id);
-    if (rows.length === 0) return this.notices.info(t.pane.nothingSelected);
-    const listing = source.listing.id;
-    const to = target.listing.id;
-    await this.sending.send(
-      (existing) => this.#backend.sendEntries(listing, rows, to, existing),
-      [source, target],
-      target.listing.crumbs.at(-1)?.label ?? '',
-    );
+    const batch = this.#batch(from);
+    if (batch) await this.sending.send(batch.call, batch.ends);
+  }
+
+  /** The same, after the person has said how. */
+  async transferWith(from: Side): Promise<void> {
+    const batch = this.#batch(from);
+    if (batch) await this.sending.sendWith(batch.call, batch.ends, batch.count, batch.place);
   }
 
   /** The answer to the question whether to close the window. */
@@ -257,6 +282,29 @@ export class App {
   }
 
   // Inside
+
+  /** What is chosen, on its way to the other pane. */
+  #batch(from: Side) {
+    const [source, target] =
+      from === 'local' ? [this.local, this.remote] : [this.remote, this.local];
+    if (!source?.listing || !target?.listing) {
+      this.notices.info(t.pane.noTarget);
+      return null;
+    }
+    const rows = source.chosen().map((entry) => entry.row.id);
+    if (rows.length === 0) {
+      this.notices.info(t.pane.nothingSelected);
+      return null;
+    }
+    const listing = source.listing.id;
+    const to = target.listing.id;
+    return {
+      call: (options: SendOptions) => this.#backend.sendEntries(listing, rows, to, options),
+      ends: [source, target],
+      count: rows.length,
+      place: target.listing.crumbs.at(-1)?.label ?? '',
+    };
+  }
 
   #connect(request: ConnectRequest, label: string, into: Tab | null = null): Promise<void> {
     this.#into = into;
@@ -357,17 +405,31 @@ export class App {
     const pane = over === 'remote' ? this.remote : this.local;
     if (!pane?.listing) return this.notices.info(t.pane.noTarget);
     const to = pane.listing.id;
-    await this.sending.send(
-      (existing) => this.#backend.acceptDrop(drop, to, existing),
-      [pane],
-      pane.listing.crumbs.at(-1)?.label ?? '',
-    );
+    await this.sending.send((options) => this.#backend.acceptDrop(drop, to, options), [pane]);
   }
 
-  #askClose(unfinished: number): void {
-    this.closeAsked = unfinished;
+  #askClose(asked: CloseAsked): void {
+    this.closeAsked = asked;
+    if (asked.kept) {
+      // Nothing is lost: it is said for as long as it takes to read, and then the window closes.
+      setTimeout(() => this.close(true), CLOSING_NOTE_MS);
+      return;
+    }
     // The shell hears that the question is on the screen: a window that shows none is closed the next time.
     this.#backend.closeWindow(false).catch((thrown: unknown) => this.notices.error(thrown));
+  }
+
+  /** What became of the transfers of last time, and whether those of this time are kept. */
+  #tellJournal(journal: JournalStatus): void {
+    this.journal = journal;
+    const { problem, recovered, unfinished } = journal;
+    this.journalShown = problem !== null;
+    if (recovered) {
+      const { rescued, lost, why, path } = recovered;
+      const text = t.journal.recoveredText(rescued, lost);
+      this.notices.problem(t.journal.recovered, text, `${why}\n${path}`);
+    }
+    if (unfinished > 0) this.notices.info(t.journal.unfinished(unfinished));
   }
 
   #title(): void {

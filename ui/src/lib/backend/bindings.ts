@@ -31,9 +31,9 @@ export const commands = {
 	/**  Deletes entries, folders with everything in them. Goes on after a failure; the report says what failed. */
 	deleteEntries: (listing: number, rows: number[]) => typedError<DeleteReport, AppError>(__TAURI_INVOKE("delete_entries", { listing, rows })),
 	/**  Sends entries of one listing into the folder of another: to a server, or from it. */
-	sendEntries: (listing: number, rows: number[], to: number, existing: Existing) => typedError<SendOutcome, AppError>(__TAURI_INVOKE("send_entries", { listing, rows, to, existing })),
+	sendEntries: (listing: number, rows: number[], to: number, options: SendOptions) => typedError<Sent, AppError>(__TAURI_INVOKE("send_entries", { listing, rows, to, options })),
 	/**  Sends what was dropped from another program into the folder of a listing. */
-	acceptDrop: (drop: number, to: number, existing: Existing) => typedError<SendOutcome, AppError>(__TAURI_INVOKE("accept_drop", { drop, to, existing })),
+	acceptDrop: (drop: number, to: number, options: SendOptions) => typedError<Sent, AppError>(__TAURI_INVOKE("accept_drop", { drop, to, options })),
 	/**  Sends the queue as it is, and from then on what changes, at most ten times a second. */
 	watchQueue: (channel: Channel<QueueUpdate>) => typedError<null, AppError>(__TAURI_INVOKE("watch_queue", { channel })),
 	/**  Gives transfers up, folders with everything in them. */
@@ -42,6 +42,32 @@ export const commands = {
 	retryTransfers: (ids: number[]) => typedError<null, AppError>(__TAURI_INVOKE("retry_transfers", { ids })),
 	/**  Takes what is finished off the list. */
 	clearFinished: () => typedError<null, AppError>(__TAURI_INVOKE("clear_finished")),
+	/**  Stops transfers for now, or lets them go on; folders with everything in them. */
+	pauseTransfers: (ids: number[], paused: boolean) => typedError<null, AppError>(__TAURI_INVOKE("pause_transfers", { ids, paused })),
+	/**  Stops everything for now, or lets it go on. */
+	pauseQueue: (paused: boolean) => typedError<null, AppError>(__TAURI_INVOKE("pause_queue", { paused })),
+	/**  Stops everything of a site for now, or lets it go on. */
+	pauseSite: (site: number, paused: boolean) => typedError<null, AppError>(__TAURI_INVOKE("pause_site", { site, paused })),
+	/**  Says which transfers go first. */
+	setPriority: (ids: number[], priority: Priority) => typedError<null, AppError>(__TAURI_INVOKE("set_priority", { ids, priority })),
+	/**  Puts transfers somewhere else in the queue. */
+	moveTransfers: (ids: number[], place: QueuePlace) => typedError<null, AppError>(__TAURI_INVOKE("move_transfers", { ids, place })),
+	/**  Says when transfers start, in milliseconds since the epoch; None: as soon as they can. */
+	startTransfersAt: (ids: number[], at: number | null) => typedError<null, AppError>(__TAURI_INVOKE("start_transfers_at", { ids, at })),
+	/**  Decides what becomes of targets that exist; of a folder, all in it that ask. */
+	answerConflicts: (ids: number[], rule: ConflictRule) => typedError<null, AppError>(__TAURI_INVOKE("answer_conflicts", { ids, rule })),
+	/**  Limits everything together, from now on and in later runs. */
+	setLimits: (limits: Limits) => typedError<null, AppError>(__TAURI_INVOKE("set_limits", { limits })),
+	/**  Limits one site, from now on; if it is a saved one, also in later runs. */
+	setSiteLimits: (site: number, limits: Limits) => typedError<null, AppError>(__TAURI_INVOKE("set_site_limits", { site, limits })),
+	/**  Limits everything by the time of day, from now on and in later runs. */
+	setTimetable: (text: string) => typedError<null, AppError>(__TAURI_INVOKE("set_timetable", { text })),
+	/**  What a timetable would mean, for who writes it. */
+	checkTimetable: (text: string) => typedError<TimetableCheck, AppError>(__TAURI_INVOKE("check_timetable", { text })),
+	/**  The proof of one finished file; None if there is none. */
+	receipt: (id: number) => typedError<Receipt | null, AppError>(__TAURI_INVOKE("receipt", { id })),
+	/**  The proofs of finished files, newest first. */
+	receipts: (limit: number, offset: number) => typedError<Receipt[], AppError>(__TAURI_INVOKE("receipts", { limit, offset })),
 	/**  Sends the remembered lines, and from then on every new one, at most ten batches a second. */
 	watchLog: (channel: Channel<LogLine[]>) => typedError<null, AppError>(__TAURI_INVOKE("watch_log", { channel })),
 	/**  All saved sites, in the order in which they were first saved. */
@@ -72,8 +98,8 @@ export const commands = {
 	/**  Sets the title of the window. */
 	setTitle: (text: string) => typedError<null, AppError>(__TAURI_INVOKE("set_title", { text })),
 	/**
-	 *  Answers the question whether to close the window with transfers on their way: `confirm` closes it and gives them
-	 *  up. Without, it stays open; the page says so at once when it shows the question, too.
+	 *  Answers the question whether to close the window with transfers on their way: `confirm` closes it; what is not kept
+	 *  is given up. Without, it stays open; the page says so at once when it shows the question, too.
 	 */
 	closeWindow: (confirm: boolean) => typedError<null, AppError>(__TAURI_INVOKE("close_window", { confirm })),
 };
@@ -102,6 +128,7 @@ export type AppInfo = {
 	/**  Started with `--practice`: the window connects to the practice site by itself. */
 	practiceAtStart: boolean,
 	keyring: KeyringStatus,
+	journal: JournalStatus,
 };
 
 /**  A certificate, as a person compares it. */
@@ -129,10 +156,33 @@ export type CertificateQuestion = {
 	pinnedBefore: boolean,
 };
 
-/**  The window was to be closed with transfers on their way; the page asks the person, and answers by `close_window`. */
+/**  What was checked of a finished file. */
+export type Checks = {
+	/**  The server said that it is complete. */
+	reply: boolean,
+	size: boolean,
+	time: boolean,
+	/**  Before it was continued, the end of what was there. */
+	tail: boolean,
+	/**  The algorithm by which source and target have the same hash. */
+	hash: string | null,
+};
+
+/**  The window was to be closed with transfers on their way; the page answers by `close_window`. */
 export type CloseAsked = {
 	unfinished: number,
+	/**  They are in the journal and go on at the next start: there is nothing to ask, only to say. */
+	kept: boolean,
 };
+
+/**  A target that exists, and what is to be put in its place. */
+export type Conflict = {
+	source: Facts,
+	target: Facts,
+};
+
+/**  What happens where a target exists. */
+export type ConflictRule = "ask" | "overwrite" | "ifNewer" | "ifSizeDiffers" | "ifNewerOrSizeDiffers" | "resume" | "rename" | "skip";
 
 /**  What came of a connect: a session, or a question that the person has to answer. */
 export type ConnectOutcome = 
@@ -164,6 +214,20 @@ export type ConnectRequest = {
 	allowPlaintext: boolean,
 	/**  Puts the password into the keyring once the login has succeeded. */
 	rememberPassword: boolean,
+};
+
+/**  Items by state. */
+export type Counts = {
+	waiting: number,
+	paused: number,
+	asking: number,
+	running: number,
+	done: number,
+	skipped: number,
+	failed: number,
+	cancelled: number,
+	/**  Left out by a filter. */
+	filtered: number,
 };
 
 /**  An entry that could not be deleted. */
@@ -213,6 +277,12 @@ export type ErrorCode =
 "argument" | 
 /**  A transfer ended too early. */
 "truncated" | 
+/**  The source changed while it was transferred, or what arrived is something else. */
+"changed" | 
+/**  The disk of this computer is full. */
+"disk-full" | 
+/**  The list of transfers can't be kept. */
+"journal" | 
 /**  A file or folder of this computer. */
 "local" | 
 /**  It can't be done, by this program or by this server. */
@@ -228,12 +298,11 @@ export type ErrorCode =
 /**  A fault of this program. */
 "internal";
 
-/**  What to do where a name is taken in the folder that receives. */
-export type Existing = 
-/**  Answer with [`SendOutcome::Exists`], and queue nothing. */
-"ask" | "replace" | 
-/**  Leave out what exists. */
-"skip";
+/**  What is known of a file. */
+export type Facts = {
+	size: number | null,
+	modified: number | null,
+};
 
 /**  A folder that is shown has changed: on the disk, or by a transfer or a file operation. */
 export type FolderChanged = {
@@ -251,11 +320,41 @@ export type FolderTarget =
 /**  A folder or a link in an open listing. */
 { kind: "entry"; listing: number; row: number };
 
+/**  Why the queue waits by itself. */
+export type Hold = 
+/**  The disk of this file is full. */
+{ kind: "diskFull"; path: string } | 
+/**  The journal can't be written. */
+{ kind: "journal"; why: string };
+
+/**  Why there is no journal. */
+export type JournalProblem = {
+	reason: NoJournal,
+	error: AppError,
+};
+
+/**  What became of the journal at the start. */
+export type JournalStatus = {
+	/**  Why transfers are not kept in this run. */
+	problem: JournalProblem | null,
+	/**  The journal was damaged: what was done about it. */
+	recovered: Recovered | null,
+	/**  Transfers of an earlier run that were not finished. */
+	unfinished: number,
+};
+
 /**  Whether passwords can be remembered. */
 export type KeyringStatus = {
 	available: boolean,
 	/**  Why not. */
 	message: string | null,
+};
+
+/**  Limits of speed in bytes a second; None: none. */
+export type Limits = {
+	total: number | null,
+	download: number | null,
+	upload: number | null,
 };
 
 /**  A folder that was opened. */
@@ -292,6 +391,15 @@ export type LogLine = {
 	text: string,
 };
 
+/**  Why there is no journal, for the window's words. */
+export type NoJournal = 
+/**  Another program works on it. */
+"held" | 
+/**  A newer version wrote it. */
+"newer" | 
+/**  It can't be opened. */
+"broken";
+
 /**  Where a pane looks. */
 export type PaneSource = 
 /**  This computer. */
@@ -327,16 +435,92 @@ export type Place = {
 /**  How exactly a time is known. */
 export type Precision = "day" | "minute" | "second";
 
+/**  Which items go first. */
+export type Priority = "low" | "normal" | "high";
+
+/**  Where items go in the queue. */
+export type QueuePlace = { kind: "first" } | { kind: "last" } | { kind: "before"; id: number } | { kind: "after"; id: number };
+
+/**  A site of the queue. */
+export type QueueSite = {
+	id: number,
+	name: string,
+	paused: boolean,
+	/**  Its transfers wait until the person connects to it: only they know the password, or trust the certificate. */
+	needsLogin: boolean,
+	/**  The saved site, if it is one. */
+	site: string | null,
+	/**  What to connect to otherwise, and how. */
+	address: string,
+	tls: TlsMode,
+	limits: Limits,
+};
+
+/**  The queue as a whole. */
+export type QueueSummary = {
+	/**  Files by state. */
+	files: Counts,
+	bytes: number,
+	total: number,
+	/**  Files whose size is not known, and folders that were not looked into. */
+	unknown: number,
+	bytesPerSecond: number,
+	/**  The person has stopped everything for now. */
+	paused: boolean,
+	/**  The sites of what is in the queue. */
+	sites: QueueSite[],
+	/**  Why it waits by itself. */
+	held: Hold | null,
+	limits: Limits,
+	/**  As the person wrote it; empty for none. */
+	timetable: string,
+	/**  The limit of everything that the timetable sets now. */
+	timetableLimit: number | null,
+	/**  Items that are not shown because there are so many. */
+	hidden: number,
+	/**  The queue is kept in a journal. */
+	kept: boolean,
+};
+
 /**
  *  A projection of the queue: one snapshot, then numbered changes.
  * 
  *  A change whose `revision` is not the last one plus one means: ask for the snapshot again.
  */
 export type QueueUpdate = 
-/**  Everything there is. */
-{ kind: "snapshot"; revision: number; items: TransferRow[] } | 
+/**  Everything there is to see. */
+{ kind: "snapshot"; revision: number; items: TransferRow[]; summary: QueueSummary } | 
 /**  What is new or different, and what is gone. */
-{ kind: "changes"; revision: number; upserts: TransferRow[]; removed: number[] };
+{ kind: "changes"; revision: number; upserts: TransferRow[]; removed: number[]; summary: QueueSummary };
+
+/**  The proof of one finished file, as the journal keeps it. */
+export type Receipt = {
+	id: number,
+	/**  The site's name. */
+	site: string,
+	direction: TransferDirection,
+	source: string,
+	target: string,
+	bytes: number,
+	resumedFrom: number,
+	finished: number,
+	seconds: number | null,
+	attempts: number,
+	checks: Checks,
+	/**  The hash that was compared, in hexadecimal. */
+	digest: string | null,
+};
+
+/**  A damaged journal was set aside. */
+export type Recovered = {
+	/**  Where it is now. */
+	path: string,
+	/**  Items that could be read. */
+	rescued: number,
+	/**  Items that could not, if that is known. */
+	lost: number | null,
+	why: string,
+};
 
 /**  One entry of a folder. */
 export type Row = {
@@ -378,20 +562,28 @@ export type SendFailure = {
 	error: AppError,
 };
 
-/**  What came of sending. */
-export type SendOutcome = 
-/**  On the queue, but for what can't be transferred at all and what was left out. */
-{ kind: "queued"; ids: number[]; failed: SendFailure[]; skipped: number } | 
-/**  Nothing was queued: the person has to say what becomes of what exists. */
-{ kind: "exists"; 
-/**  The first of them. */
-names: string[]; 
-/**  How many exist. */
-count: number; 
-/**  How many are to be sent. */
-total: number; 
-/**  There are folders among those that exist: what is in them may be replaced, too. */
-folders: boolean };
+/**  How a batch is transferred, where the person does not want it as always. */
+export type SendOptions = {
+	/**  What happens where a target exists; None: as the site or the settings say. */
+	conflict: ConflictRule | null,
+	priority: Priority,
+	/**  Nothing starts before; milliseconds since the epoch. */
+	startAt: number | null,
+	/**  Bytes a second that each file may use. */
+	limit: number | null,
+	/**  Globs of files to take out of folders; empty: all. */
+	include: string[],
+	/**  Globs of what is left out. */
+	exclude: string[],
+	skipHidden: boolean,
+	skipVcs: boolean,
+};
+
+/**  What came of sending: what is on the queue now, and what can't be transferred at all. */
+export type Sent = {
+	ids: number[],
+	failed: SendFailure[],
+};
 
 /**  An open session. */
 export type SessionInfo = {
@@ -411,6 +603,8 @@ export type SessionInfo = {
 export type Settings = {
 	theme: Theme,
 	showHidden: boolean,
+	/**  What happens where the target of a transfer exists. */
+	conflict: ConflictRule,
 };
 
 /**  A saved site, without its password. */
@@ -428,6 +622,14 @@ export type Site = {
 	localPath: string,
 	passive: boolean,
 	allowPlaintext: boolean,
+	/**  1 to 64 at once; None: as many as the program thinks best. */
+	connections: number | null,
+	limits: Limits,
+	/**  None: as the settings say. */
+	conflict: ConflictRule | null,
+	/**  Uploads are written under a temporary name until they are complete. */
+	temporaryNames: boolean,
+	keepPermissions: boolean,
 	/**  The keyring holds its password. */
 	passwordStored: boolean,
 };
@@ -451,6 +653,14 @@ export type SiteInput = {
 	localPath: string,
 	passive: boolean,
 	allowPlaintext: boolean,
+	/**  1 to 64 at once; None: as many as the program thinks best. */
+	connections: number | null,
+	limits: Limits,
+	/**  None: as the settings say. */
+	conflict: ConflictRule | null,
+	/**  Uploads are written under a temporary name until they are complete. */
+	temporaryNames: boolean,
+	keepPermissions: boolean,
 };
 
 /**  Files are dragged from another program over the window. */
@@ -468,6 +678,16 @@ export type SystemDrag = {
 
 /**  Light or dark. */
 export type Theme = "system" | "light" | "dark";
+
+/**  What a timetable says, for who writes it. */
+export type TimetableCheck = {
+	/**  What can't be read. */
+	problem: string | null,
+	/**  The limit that it sets now; None: none. */
+	now: number | null,
+	/**  When that changes; milliseconds since the epoch. */
+	next: number | null,
+};
 
 /**  How a connection is secured. */
 export type TlsMode = 
@@ -493,8 +713,10 @@ export type TransferDirection = "upload" | "download";
 /**  One transfer, or the folder that brought a batch of them. */
 export type TransferRow = {
 	id: number,
-	/**  Id of the folder item that this one came from. */
+	/**  Id of the outermost folder item that this one came from. */
 	batch: number | null,
+	/**  Id of the site, as the summary has it. */
+	site: number,
 	direction: TransferDirection,
 	isFolder: boolean,
 	name: string,
@@ -506,15 +728,34 @@ export type TransferRow = {
 	bytesPerSecond: number | null,
 	secondsLeft: number | null,
 	attempts: number,
+	/**  Why it failed, or why it waits to be tried again. */
 	error: AppError | null,
-	/**  What was checked at the end. */
-	verified: string | null,
+	/**  What was checked of a file that is done. */
+	checks: Checks | null,
+	/**  How long the last try took. */
+	seconds: number | null,
+	/**  So many bytes were there from an earlier try. */
+	resumedFrom: number,
+	priority: Priority,
+	/**  Its place among equal priorities: smaller goes first. */
+	order: number,
+	startAt: number | null,
+	/**  Of one that asks: what there is to decide. */
+	conflict: Conflict | null,
+	/**  The name that the target got, where it is another than the source's. */
+	targetName: string | null,
+	/**  Of a folder: how many items in it are in which state. */
+	counts: Counts | null,
 };
 
 /**  Where a transfer stands. */
-export type TransferState = "waiting" | 
+export type TransferState = "waiting" | "paused" | 
+/**  The target exists, and the person has to decide. */
+"asking" | 
 /**  A folder whose contents are being read. */
-"scanning" | "running" | "done" | "failed" | "cancelled";
+"scanning" | "running" | "done" | 
+/**  A rule left the target as it was. */
+"skipped" | "failed" | "cancelled";
 
 /**  A certificate that the person decided to trust. */
 export type TrustAnswer = {

@@ -34,6 +34,11 @@ export const SITES: Site[] = [
     localPath: '',
     passive: true,
     allowPlaintext: false,
+    connections: null,
+    limits: { total: null, download: null, upload: null },
+    conflict: null,
+    temporaryNames: true,
+    keepPermissions: false,
     passwordStored: false,
   },
 ];

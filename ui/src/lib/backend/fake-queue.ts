@@ -1,5 +1,108 @@
 /** The fake backend's transfers: they move by time, and report like the shell does. */
-import type { ErrorData, QueueUpdate, TransferRow } from './types';
+import type {
+  Conflict,
+  ConflictRule,
+  Counts,
+  ErrorData,
+  Limits,
+  Priority,
+  QueuePlace,
+  QueueSite,
+  QueueSummary,
+  QueueUpdate,
+  Receipt,
+  TransferRow,
+  TransferState,
+} from './types';
+
+export const NO_COUNTS: Counts = {
+  waiting: 0,
+  paused: 0,
+  asking: 0,
+  running: 0,
+  done: 0,
+  skipped: 0,
+  failed: 0,
+  cancelled: 0,
+  filtered: 0,
+};
+
+export const NO_LIMITS: Limits = { total: null, download: null, upload: null };
+
+/** A row that only has to say what is special about it. */
+export function fakeRow(id: number, more: Partial<TransferRow> = {}): TransferRow {
+  return {
+    id,
+    batch: null,
+    site: 1,
+    direction: 'upload',
+    isFolder: false,
+    name: `file ${id}`,
+    source: `/home/me/site/file ${id}`,
+    target: `/www/file ${id}`,
+    state: 'waiting',
+    bytes: 0,
+    total: 100,
+    bytesPerSecond: null,
+    secondsLeft: null,
+    attempts: 0,
+    error: null,
+    checks: null,
+    seconds: null,
+    resumedFrom: 0,
+    priority: 'normal',
+    order: id,
+    startAt: null,
+    conflict: null,
+    targetName: null,
+    counts: null,
+    ...more,
+  };
+}
+
+/** A summary that only has to say what is special about it. */
+export function fakeSummary(more: Partial<QueueSummary> = {}): QueueSummary {
+  return {
+    files: NO_COUNTS,
+    bytes: 0,
+    total: 0,
+    unknown: 0,
+    bytesPerSecond: 0,
+    paused: false,
+    sites: [],
+    held: null,
+    limits: NO_LIMITS,
+    timetable: '',
+    timetableLimit: null,
+    hidden: 0,
+    kept: true,
+    ...more,
+  };
+}
+
+/** How many of these are in which state; folders are counted by their files. */
+export function countsOf(rows: Iterable<TransferRow>): Counts {
+  const counts = { ...NO_COUNTS };
+  for (const row of rows) {
+    if (!row.isFolder) counts[row.state === 'scanning' ? 'running' : row.state] += 1;
+  }
+  return counts;
+}
+
+export interface NewFake {
+  direction: TransferRow['direction'];
+  name: string;
+  source: string;
+  target: string;
+  total: number | null;
+  isFolder: boolean;
+  /** The target exists. */
+  conflict: Conflict | null;
+  rule: ConflictRule;
+  priority: Priority;
+  startAt: number | null;
+  onDone: () => void;
+}
 
 export class FakeQueue {
   #rows = new Map<number, TransferRow>();
@@ -8,66 +111,118 @@ export class FakeQueue {
   #nextId = 1;
   #timer: ReturnType<typeof setInterval> | null = null;
   #onDone = new Map<number, () => void>();
-
-  /** Bytes a second that one transfer makes. */
+  #rules = new Map<number, ConflictRule>();
+  #summary = fakeSummary();
+  /** Bytes a second that one transfer makes, unless a limit is lower. */
   speed = 2_400_000;
+  /** The answers to conflicts, as they came. */
+  readonly answers: [number[], ConflictRule][] = [];
+
+  get rows(): TransferRow[] {
+    return [...this.#rows.values()];
+  }
+
+  get summary(): QueueSummary {
+    let bytes = 0;
+    let total = 0;
+    let bytesPerSecond = 0;
+    for (const row of this.#rows.values()) {
+      if (row.isFolder) continue;
+      bytes += row.bytes;
+      total += row.total ?? row.bytes;
+      bytesPerSecond += row.bytesPerSecond ?? 0;
+    }
+    return { ...this.#summary, files: countsOf(this.rows), bytes, total, bytesPerSecond };
+  }
 
   watch(watcher: (update: QueueUpdate) => void): void {
     this.#watcher = watcher;
-    watcher({ kind: 'snapshot', revision: this.#revision, items: [...this.#rows.values()] });
+    const { summary } = this;
+    watcher({ kind: 'snapshot', revision: this.#revision, items: this.rows, summary });
   }
 
-  add(
-    direction: TransferRow['direction'],
-    name: string,
-    source: string,
-    target: string,
-    total: number | null,
-    isFolder: boolean,
-    onDone: () => void,
-  ): number {
+  /** Puts rows there as they are, as if an earlier run had left them. */
+  put(rows: TransferRow[], summary: Partial<QueueSummary> = {}): void {
+    for (const row of rows) {
+      this.#rows.set(row.id, row);
+      this.#nextId = Math.max(this.#nextId, row.id + 1);
+    }
+    this.set(summary);
+    this.#emit(rows, []);
+  }
+
+  set(summary: Partial<QueueSummary>): void {
+    this.#summary = { ...this.#summary, ...summary };
+    this.#emit([], []);
+  }
+
+  addSite(site: Pick<QueueSite, 'id' | 'name'> & Partial<QueueSite>): void {
+    if (this.#summary.sites.some(({ id }) => id === site.id)) return;
+    const rest = {
+      paused: false,
+      needsLogin: false,
+      site: null,
+      address: '',
+      tls: 'auto' as const,
+      limits: NO_LIMITS,
+    };
+    this.#summary = { ...this.#summary, sites: [...this.#summary.sites, { ...rest, ...site }] };
+  }
+
+  changeSite(id: number, change: Partial<QueueSite>): void {
+    const sites = this.#summary.sites.map((site) =>
+      site.id === id ? { ...site, ...change } : site,
+    );
+    this.set({ sites });
+  }
+
+  add(item: NewFake): number {
     const id = this.#nextId++;
-    const row: TransferRow = {
-      id,
-      batch: null,
+    const { direction, name, source, target, total, isFolder, priority, startAt } = item;
+    const row = fakeRow(id, {
       direction,
-      isFolder,
       name,
       source,
       target,
-      state: 'waiting',
-      bytes: 0,
       total,
-      bytesPerSecond: null,
-      secondsLeft: null,
-      attempts: 0,
-      error: null,
-      verified: null,
-    };
+      isFolder,
+      priority,
+      startAt,
+      conflict: item.conflict,
+    });
     this.#rows.set(id, row);
-    this.#onDone.set(id, onDone);
+    this.#rules.set(id, item.rule);
+    this.#onDone.set(id, item.onDone);
+    this.addSite({ id: 1, name: 'practice.slipway' });
     this.#emit([row], []);
-    this.#timer ??= setInterval(() => this.tick(0.1), 100);
+    this.#start();
     return id;
   }
 
   tick(seconds: number): void {
     const changed: TransferRow[] = [];
-    let running = [...this.#rows.values()].filter((row) => row.state === 'running').length;
+    let running = this.rows.filter((row) => row.state === 'running').length;
     let active = false;
-    for (const [id, old] of this.#rows) {
+    for (const old of this.#inOrder()) {
       const row = { ...old };
-      if (row.state === 'waiting' && running < 3) {
-        row.state = 'running';
-        row.attempts += 1;
-        running += 1;
+      if (row.state === 'waiting' && !this.#summary.paused && running < 3) {
+        if (row.startAt !== null && row.startAt > Date.now()) continue;
+        const rule = this.#rules.get(row.id) ?? 'overwrite';
+        if (row.conflict && rule === 'ask') row.state = 'asking';
+        else if (row.conflict && rule === 'skip') row.state = 'skipped';
+        else {
+          row.conflict = null;
+          row.state = 'running';
+          row.attempts += 1;
+          running += 1;
+        }
       } else if (row.state === 'running') this.#advance(row, seconds);
       else {
         active ||= row.state === 'waiting';
         continue;
       }
       active = true;
-      this.#rows.set(id, row);
+      this.#rows.set(row.id, row);
       changed.push(row);
     }
     if (changed.length > 0) this.#emit(changed, []);
@@ -78,41 +233,124 @@ export class FakeQueue {
   }
 
   cancel(ids: number[]): void {
-    const changed = this.#update(ids, (row) =>
-      row.state === 'waiting' || row.state === 'running' ? { ...row, state: 'cancelled' } : null,
-    );
-    this.#emit(changed, []);
+    this.#change(ids, (row) => (isOpen(row) ? { ...row, state: 'cancelled' } : null));
   }
 
   retry(ids: number[]): void {
-    const changed = this.#update(ids, (row) =>
+    this.#change(ids, (row) =>
       row.state === 'failed' || row.state === 'cancelled'
         ? { ...row, state: 'waiting', error: null, bytes: 0 }
         : null,
     );
-    this.#emit(changed, []);
-    this.#timer ??= setInterval(() => this.tick(0.1), 100);
+    this.#start();
+  }
+
+  pause(ids: number[], paused: boolean): void {
+    const wanted: TransferState[] = paused ? ['waiting', 'running', 'scanning'] : ['paused'];
+    const state = paused ? 'paused' : 'waiting';
+    this.#change(ids, (row) => (wanted.includes(row.state) ? { ...row, state } : null));
+    this.#start();
+  }
+
+  pauseAll(paused: boolean): void {
+    this.#summary = { ...this.#summary, paused };
+    if (paused) {
+      const running = this.rows.filter((row) => row.state === 'running');
+      this.#change(
+        running.map(({ id }) => id),
+        (row) => ({ ...row, state: 'waiting' }),
+      );
+    } else this.set({});
+    this.#start();
+  }
+
+  prioritize(ids: number[], priority: Priority): void {
+    this.#change(ids, (row) => ({ ...row, priority }));
+  }
+
+  move(ids: number[], place: QueuePlace): void {
+    const moved = new Set(ids);
+    const all = this.rows.sort((a, b) => a.order - b.order);
+    const rest = all.filter((row) => !moved.has(row.id));
+    const at =
+      place.kind === 'first'
+        ? 0
+        : place.kind === 'last'
+          ? rest.length
+          : rest.findIndex((row) => row.id === place.id) + (place.kind === 'after' ? 1 : 0);
+    rest.splice(at, 0, ...all.filter((row) => moved.has(row.id)));
+    const orders = new Map(rest.map((row, order) => [row.id, order + 1]));
+    this.#change([...orders.keys()], (row) => ({ ...row, order: orders.get(row.id) ?? 0 }));
+  }
+
+  startAt(ids: number[], at: number | null): void {
+    this.#change(ids, (row) => ({ ...row, startAt: at }));
+    this.#start();
+  }
+
+  answer(ids: number[], rule: ConflictRule): void {
+    this.answers.push([ids, rule]);
+    const asked = this.rows.filter(
+      (row) => row.state === 'asking' && (ids.includes(row.id) || ids.includes(row.batch ?? -1)),
+    );
+    for (const { id } of asked) this.#rules.set(id, rule);
+    this.#change(
+      asked.map(({ id }) => id),
+      (row) => ({ ...row, state: rule === 'skip' ? 'skipped' : 'waiting' }),
+    );
+    this.#start();
+  }
+
+  receipt(id: number): Receipt | null {
+    const row = this.#rows.get(id);
+    if (row?.state !== 'done' || !row.checks) return null;
+    const { source, target, direction, bytes, resumedFrom, attempts, checks, seconds } = row;
+    return {
+      id,
+      site: 'practice.slipway',
+      direction,
+      source,
+      target,
+      bytes,
+      resumedFrom,
+      finished: Date.now(),
+      seconds,
+      attempts,
+      checks,
+      digest: checks.hash
+        ? '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
+        : null,
+    };
   }
 
   clearFinished(): void {
-    const removed = [...this.#rows.values()]
-      .filter((row) => row.state === 'done' || row.state === 'cancelled')
-      .map((row) => row.id);
+    const removed = this.rows.filter((row) => !isOpen(row)).map((row) => row.id);
     for (const id of removed) this.#rows.delete(id);
     this.#emit([], removed);
   }
 
+  #inOrder(): TransferRow[] {
+    const rank = { high: 0, normal: 1, low: 2 };
+    return this.rows.sort((a, b) => rank[a.priority] - rank[b.priority] || a.order - b.order);
+  }
+
+  #start(): void {
+    this.#timer ??= setInterval(() => this.tick(0.1), 100);
+  }
+
   #advance(row: TransferRow, seconds: number): void {
     const total = row.total ?? 40_000;
-    row.bytes = Math.min(total, row.bytes + this.speed * seconds);
-    row.bytesPerSecond = this.speed;
-    row.secondsLeft = (total - row.bytes) / this.speed;
+    const speed = Math.min(this.speed, this.#summary.limits.total ?? Infinity);
+    row.bytes = Math.min(total, row.bytes + speed * seconds);
+    row.bytesPerSecond = speed;
+    row.secondsLeft = (total - row.bytes) / speed;
     if (row.name.includes('second') && row.attempts < 2 && row.bytes > total / 2) {
       row.state = 'failed';
       row.error = REFUSED;
     } else if (row.bytes >= total) {
       row.state = 'done';
-      row.verified = '226, size';
+      row.seconds = total / speed;
+      row.checks = { reply: true, size: true, time: true, tail: false, hash: 'SHA-256' };
     }
     if (row.state !== 'running') {
       row.bytesPerSecond = null;
@@ -121,24 +359,31 @@ export class FakeQueue {
     if (row.state === 'done') this.#onDone.get(row.id)?.();
   }
 
-  #update(ids: number[], change: (row: TransferRow) => TransferRow | null): TransferRow[] {
+  #change(ids: number[], change: (row: TransferRow) => TransferRow | null): void {
     const changed: TransferRow[] = [];
     for (const id of ids) {
       const row = this.#rows.get(id);
       const next = row ? change(row) : null;
       if (!next) continue;
-      next.bytesPerSecond = null;
-      next.secondsLeft = null;
+      if (next.state !== 'running') {
+        next.bytesPerSecond = null;
+        next.secondsLeft = null;
+      }
       this.#rows.set(id, next);
       changed.push(next);
     }
-    return changed;
+    this.#emit(changed, []);
   }
 
   #emit(upserts: TransferRow[], removed: number[]): void {
     this.#revision += 1;
-    this.#watcher?.({ kind: 'changes', revision: this.#revision, upserts, removed });
+    const { summary } = this;
+    this.#watcher?.({ kind: 'changes', revision: this.#revision, upserts, removed, summary });
   }
+}
+
+function isOpen(row: TransferRow): boolean {
+  return ['waiting', 'paused', 'asking', 'scanning', 'running'].includes(row.state);
 }
 
 const REFUSED: ErrorData = {

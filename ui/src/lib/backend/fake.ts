@@ -19,16 +19,18 @@ import { FakeQueue } from './fake-queue';
 import { FakeTree, LOCAL, REMOTE, missing, rowOf, type Node } from './fake-tree';
 import type {
   Backend,
+  CloseAsked,
   ConnectOutcome,
   ConnectRequest,
-  Existing,
   FolderTarget,
+  JournalStatus,
   Listing,
   LogLine,
   PaneSource,
   Place,
   Security,
-  SendOutcome,
+  SendOptions,
+  Sent,
   SessionInfo,
   Settings,
   Site,
@@ -41,6 +43,7 @@ export interface FakeOptions {
   delay?: number;
   keyring?: boolean;
   practiceAtStart?: boolean;
+  journal?: Partial<JournalStatus>;
   now?: number;
   bigFolder?: number;
   sites?: Site[];
@@ -60,7 +63,7 @@ export interface FakeBackend extends Backend {
   readonly sessions: () => number[];
   emitFolderChanged(listing: number): void;
   emitSystemDrag(drag: SystemDrag): void;
-  emitCloseAsked(unfinished: number): void;
+  emitCloseAsked(asked: CloseAsked): void;
   /** What the window answered when it was to be closed. */
   readonly closeAnswers: boolean[];
   /** The passwords kept by the pretended keyring, by site id. */
@@ -93,10 +96,10 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
   const log: LogLine[] = [];
   const folderWatchers = new Set<(listing: number) => void>();
   const stops = new Map<number, () => void>();
-  const closeWatchers = new Set<(unfinished: number) => void>();
+  const closeWatchers = new Set<(asked: CloseAsked) => void>();
   const closeAnswers: boolean[] = [];
   const dragWatchers = new Set<(drag: SystemDrag) => void>();
-  let settings: Settings = { theme: 'system', showHidden: false };
+  let settings: Settings = { theme: 'system', showHidden: false, conflict: 'ask' };
   let nextId = 1;
   let nextPlace = 1;
   let nextSession = 1;
@@ -199,36 +202,38 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     nodes: Node[],
     from: string,
     into: OpenListing,
-    existing: Existing,
-  ): Promise<SendOutcome> {
+    options: SendOptions,
+  ): Promise<Sent> {
     await pause();
     const there = into.tree.find(into.path).children;
-    const taken = existing === 'replace' ? [] : nodes.filter((node) => there?.has(node.name));
-    if (existing === 'ask' && taken.length > 0) {
-      return {
-        kind: 'exists',
-        names: taken.slice(0, 100).map((node) => node.name),
-        count: taken.length,
-        total: nodes.length,
-        folders: taken.some((node) => node.kind === 'folder'),
-      };
-    }
     const odd = nodes.filter((node) => node.kind === 'other');
     const direction = into.source.kind === 'local' ? 'download' : 'upload';
     const ids = nodes
-      .filter((node) => !taken.includes(node) && !odd.includes(node))
+      .filter((node) => !odd.includes(node))
       .map((node) => {
-        const done = () => {
+        const onDone = () => {
           into.tree.find(into.path).children?.set(node.name, structuredClone(node));
           changed(into.tree, into.path);
         };
-        const folder = node.kind === 'folder';
-        const path = `${from}/${node.name}`;
-        return queue.add(direction, node.name, path, into.path, node.size, folder, done);
+        const isFolder = node.kind === 'folder';
+        const old = isFolder ? undefined : there?.get(node.name);
+        const facts = ({ size, modified }: Node) => ({ size, modified });
+        return queue.add({
+          direction,
+          name: node.name,
+          source: `${from}/${node.name}`,
+          target: `${into.path}/${node.name}`,
+          total: node.size,
+          isFolder,
+          conflict: old ? { source: facts(node), target: facts(old) } : null,
+          rule: options.conflict ?? settings.conflict,
+          priority: options.priority,
+          startAt: options.startAt,
+          onDone,
+        });
       });
     const why = error('unsupported', 'It is neither a file nor a folder.', null);
-    const failed = odd.map((node) => ({ name: node.name, error: why }));
-    return { kind: 'queued', ids, failed, skipped: taken.length };
+    return { ids, failed: odd.map((node) => ({ name: node.name, error: why })) };
   }
 
   async function connect(request: ConnectRequest): Promise<ConnectOutcome> {
@@ -296,7 +301,7 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     sessions: () => [...sessions.keys()],
     emitFolderChanged: (listing) => folderWatchers.forEach((tell) => tell(listing)),
     closeAnswers,
-    emitCloseAsked: (unfinished) => closeWatchers.forEach((tell) => tell(unfinished)),
+    emitCloseAsked: (asked) => closeWatchers.forEach((tell) => tell(asked)),
     emitSystemDrag: (drag) => dragWatchers.forEach((tell) => tell(drag)),
 
     connect,
@@ -323,6 +328,7 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
       version: '0.1.0',
       practiceAtStart: options.practiceAtStart ?? false,
       keyring: await backend.keyringStatus(),
+      journal: { problem: null, recovered: null, unfinished: 0, ...options.journal },
     }),
 
     async openFolder(source, target, request, onEvent) {
@@ -412,21 +418,21 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
       return () => folderWatchers.delete(handle);
     },
 
-    async sendEntries(listing, rows, to, existing) {
+    async sendEntries(listing, rows, to, options) {
       const from = listingOf(listing);
       const into = listingOf(to);
       if (from.source.kind === into.source.kind) {
         throw error('unsupported', 'Both folders are on the same side.', null);
       }
       const nodes = rows.flatMap((row) => from.nodes[row] ?? []);
-      return send(nodes, from.path, into, existing);
+      return send(nodes, from.path, into, options);
     },
-    async acceptDrop(drop, to, existing) {
+    async acceptDrop(drop, to, options) {
       const into = listingOf(to);
       if (into.source.kind === 'local') {
         throw error('unsupported', 'Dropped files can only be uploaded.', null);
       }
-      return send([into.tree.file(`dropped-${drop}.txt`, 1200)], '/tmp', into, existing);
+      return send([into.tree.file(`dropped-${drop}.txt`, 1200)], '/tmp', into, options);
     },
     async onSystemDrag(handle) {
       dragWatchers.add(handle);
@@ -436,6 +442,27 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     cancelTransfers: async (ids) => queue.cancel(ids),
     retryTransfers: async (ids) => queue.retry(ids),
     clearFinished: async () => queue.clearFinished(),
+    pauseTransfers: async (ids, paused) => queue.pause(ids, paused),
+    pauseQueue: async (paused) => queue.pauseAll(paused),
+    pauseSite: async (site, paused) => queue.changeSite(site, { paused }),
+    setPriority: async (ids, priority) => queue.prioritize(ids, priority),
+    moveTransfers: async (ids, place) => queue.move(ids, place),
+    startTransfersAt: async (ids, at) => queue.startAt(ids, at),
+    answerConflicts: async (ids, rule) => queue.answer(ids, rule),
+    setLimits: async (limits) => queue.set({ limits }),
+    setSiteLimits: async (site, limits) => queue.changeSite(site, { limits }),
+    setTimetable: async (timetable) => {
+      const { problem } = await backend.checkTimetable(timetable);
+      if (problem) throw error('argument', problem, null);
+      queue.set({ timetable });
+    },
+    checkTimetable: async (text) =>
+      /^[\s,]*$|^\s*\d\d:\d\d-\d\d:\d\d \S+/.test(text)
+        ? { problem: null, now: text.trim() ? 512 * 1024 : null, next: null }
+        : { problem: `“${text}” begins with no time like 08:00-18:00.`, now: null, next: null },
+    receipt: async (id) => queue.receipt(id),
+    receipts: async (limit, offset) =>
+      queue.rows.flatMap((row) => queue.receipt(row.id) ?? []).slice(offset, offset + limit),
 
     watchLog: async (onLines) => {
       logWatchers.push(onLines);

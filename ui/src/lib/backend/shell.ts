@@ -45,15 +45,28 @@ export function shellBackend(): Backend {
     onFolderChanged: (handle) =>
       events.folderChanged.listen((event) => handle(event.payload.listing)),
 
-    sendEntries: (listing, rows, to, existing) =>
-      unwrap(commands.sendEntries(listing, rows, to, existing)),
-    acceptDrop: (drop, to, existing) => unwrap(commands.acceptDrop(drop, to, existing)),
+    sendEntries: (listing, rows, to, options) =>
+      unwrap(commands.sendEntries(listing, rows, to, options)),
+    acceptDrop: (drop, to, options) => unwrap(commands.acceptDrop(drop, to, options)),
     onSystemDrag: (handle) =>
       events.systemDrag.listen((event) => handle(event.payload as SystemDrag)),
     watchQueue: (onUpdate) => unwrap(commands.watchQueue(channel(onUpdate))),
     cancelTransfers: (ids) => unwrap(commands.cancelTransfers(ids)),
     retryTransfers: (ids) => unwrap(commands.retryTransfers(ids)),
     clearFinished: () => unwrap(commands.clearFinished()),
+    pauseTransfers: (ids, paused) => unwrap(commands.pauseTransfers(ids, paused)),
+    pauseQueue: (paused) => unwrap(commands.pauseQueue(paused)),
+    pauseSite: (site, paused) => unwrap(commands.pauseSite(site, paused)),
+    setPriority: (ids, priority) => unwrap(commands.setPriority(ids, priority)),
+    moveTransfers: (ids, place) => unwrap(commands.moveTransfers(ids, place)),
+    startTransfersAt: (ids, at) => unwrap(commands.startTransfersAt(ids, at)),
+    answerConflicts: (ids, rule) => unwrap(commands.answerConflicts(ids, rule)),
+    setLimits: (limits) => unwrap(commands.setLimits(limits)),
+    setSiteLimits: (site, limits) => unwrap(commands.setSiteLimits(site, limits)),
+    setTimetable: (text) => unwrap(commands.setTimetable(text)),
+    checkTimetable: (text) => unwrap(commands.checkTimetable(text)),
+    receipt: (id) => unwrap(commands.receipt(id)),
+    receipts: (limit, offset) => unwrap(commands.receipts(limit, offset)),
 
     watchLog: (onLines) => unwrap(commands.watchLog(channel(onLines))),
 
@@ -68,7 +81,7 @@ export function shellBackend(): Backend {
     loadSettings: () => unwrap(commands.loadSettings()),
     saveSettings: (settings) => unwrap(commands.saveSettings(settings)),
     setTitle: (text) => unwrap(commands.setTitle(text)),
-    onCloseAsked: (handle) => events.closeAsked.listen((event) => handle(event.payload.unfinished)),
+    onCloseAsked: (handle) => events.closeAsked.listen((event) => handle(event.payload)),
     closeWindow: (confirm) => unwrap(commands.closeWindow(confirm)),
   };
 }

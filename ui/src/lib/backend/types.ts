@@ -99,6 +99,7 @@ export interface AppInfo {
   version: string;
   practiceAtStart: boolean;
   keyring: KeyringStatus;
+  journal: JournalStatus;
 }
 
 export type PaneSource = { kind: 'local' } | { kind: 'remote'; session: number };
@@ -153,31 +154,90 @@ export interface DeleteReport {
   failed: { name: string; error: ErrorData }[];
 }
 
-/** What to do where a name is taken in the folder that receives. */
-export type Existing = 'ask' | 'replace' | 'skip';
+/** What happens where the target of a transfer exists. */
+export type ConflictRule =
+  | 'ask'
+  | 'overwrite'
+  | 'ifNewer'
+  | 'ifSizeDiffers'
+  | 'ifNewerOrSizeDiffers'
+  | 'resume'
+  | 'rename'
+  | 'skip';
 
-export type SendOutcome =
-  | {
-      kind: 'queued';
-      ids: number[];
-      /** What can't be transferred at all. */
-      failed: { name: string; error: ErrorData }[];
-      skipped: number;
-    }
-  | {
-      kind: 'exists';
-      /** The first of those that exist; `count` may be more. */
-      names: string[];
-      count: number;
-      total: number;
-      folders: boolean;
-    };
+export type Priority = 'low' | 'normal' | 'high';
 
-export type TransferState = 'waiting' | 'scanning' | 'running' | 'done' | 'failed' | 'cancelled';
+/** How a batch is transferred. */
+export interface SendOptions {
+  /** Null: as the site or the settings say. */
+  conflict: ConflictRule | null;
+  priority: Priority;
+  /** Nothing starts before. */
+  startAt: number | null;
+  /** Bytes a second that each file may use. */
+  limit: number | null;
+  include: string[];
+  exclude: string[];
+  skipHidden: boolean;
+  skipVcs: boolean;
+}
+
+export interface Sent {
+  ids: number[];
+  /** What can't be transferred at all. */
+  failed: { name: string; error: ErrorData }[];
+}
+
+export type TransferState =
+  | 'waiting'
+  | 'paused'
+  | 'asking'
+  | 'scanning'
+  | 'running'
+  | 'done'
+  | 'skipped'
+  | 'failed'
+  | 'cancelled';
+
+export interface Checks {
+  reply: boolean;
+  size: boolean;
+  time: boolean;
+  /** Before it was continued, the end of what was there. */
+  tail: boolean;
+  /** The algorithm whose hash was compared. */
+  hash: string | null;
+}
+
+export interface Facts {
+  size: number | null;
+  modified: number | null;
+}
+
+/** A target that exists, and what is to be put in its place. */
+export interface Conflict {
+  source: Facts;
+  target: Facts;
+}
+
+export interface Counts {
+  waiting: number;
+  paused: number;
+  asking: number;
+  running: number;
+  done: number;
+  skipped: number;
+  failed: number;
+  cancelled: number;
+  /** Left out by a filter. */
+  filtered: number;
+}
 
 export interface TransferRow {
   id: number;
   batch: number | null;
+  /** Id of the site, as the summary has it. */
+  site: number;
   direction: 'upload' | 'download';
   isFolder: boolean;
   name: string;
@@ -190,12 +250,114 @@ export interface TransferRow {
   secondsLeft: number | null;
   attempts: number;
   error: ErrorData | null;
-  verified: string | null;
+  checks: Checks | null;
+  seconds: number | null;
+  resumedFrom: number;
+  priority: Priority;
+  order: number;
+  startAt: number | null;
+  conflict: Conflict | null;
+  targetName: string | null;
+  counts: Counts | null;
+}
+
+/** Bytes a second; null: no limit. */
+export interface Limits {
+  total: number | null;
+  download: number | null;
+  upload: number | null;
+}
+
+export type Hold = { kind: 'diskFull'; path: string } | { kind: 'journal'; why: string };
+
+export interface QueueSite {
+  id: number;
+  name: string;
+  paused: boolean;
+  /** It waits until a person connects to it. */
+  needsLogin: boolean;
+  /** The saved site, if it is one. */
+  site: string | null;
+  /** What to connect to otherwise, and how. */
+  address: string;
+  tls: TlsMode;
+  limits: Limits;
+}
+
+export interface QueueSummary {
+  files: Counts;
+  bytes: number;
+  total: number;
+  /** Files of unknown size, and folders that were not looked into. */
+  unknown: number;
+  bytesPerSecond: number;
+  paused: boolean;
+  sites: QueueSite[];
+  held: Hold | null;
+  limits: Limits;
+  timetable: string;
+  timetableLimit: number | null;
+  /** Items that are not shown because there are so many. */
+  hidden: number;
+  /** The queue is kept in a journal. */
+  kept: boolean;
 }
 
 export type QueueUpdate =
-  | { kind: 'snapshot'; revision: number; items: TransferRow[] }
-  | { kind: 'changes'; revision: number; upserts: TransferRow[]; removed: number[] };
+  | { kind: 'snapshot'; revision: number; items: TransferRow[]; summary: QueueSummary }
+  | {
+      kind: 'changes';
+      revision: number;
+      upserts: TransferRow[];
+      removed: number[];
+      summary: QueueSummary;
+    };
+
+/** Where items go in the queue. */
+export type QueuePlace =
+  | { kind: 'first' }
+  | { kind: 'last' }
+  | { kind: 'before'; id: number }
+  | { kind: 'after'; id: number };
+
+/** The proof of one finished file. */
+export interface Receipt {
+  id: number;
+  site: string;
+  direction: 'upload' | 'download';
+  source: string;
+  target: string;
+  bytes: number;
+  resumedFrom: number;
+  finished: number;
+  seconds: number | null;
+  attempts: number;
+  checks: Checks;
+  digest: string | null;
+}
+
+export interface TimetableCheck {
+  problem: string | null;
+  /** The limit that it sets now. */
+  now: number | null;
+  /** When that changes. */
+  next: number | null;
+}
+
+export interface JournalStatus {
+  /** Why transfers are not kept in this run. */
+  problem: { reason: 'held' | 'newer' | 'broken'; error: ErrorData } | null;
+  /** A damaged journal was set aside. */
+  recovered: { path: string; rescued: number; lost: number | null; why: string } | null;
+  /** Transfers of an earlier run that were not finished. */
+  unfinished: number;
+}
+
+export interface CloseAsked {
+  unfinished: number;
+  /** They are in the journal, and go on at the next start. */
+  kept: boolean;
+}
 
 export interface LogLine {
   seq: number;
@@ -216,6 +378,13 @@ export interface SiteInput {
   localPath: string;
   passive: boolean;
   allowPlaintext: boolean;
+  /** 1 to 64 at once; null: as many as Slipway thinks best. */
+  connections: number | null;
+  limits: Limits;
+  /** Null: as the settings say. */
+  conflict: ConflictRule | null;
+  temporaryNames: boolean;
+  keepPermissions: boolean;
 }
 
 export interface Site extends SiteInput {
@@ -234,6 +403,8 @@ export type PasswordChange =
 export interface Settings {
   theme: Theme;
   showHidden: boolean;
+  /** What happens where the target of a transfer exists. */
+  conflict: ConflictRule;
 }
 
 export interface SystemDrag {
@@ -273,19 +444,30 @@ export interface Backend {
   deleteEntries(listing: number, rows: number[]): Promise<DeleteReport>;
   onFolderChanged(handle: (listing: number) => void): Promise<Unlisten>;
 
-  /** Told to ask, it queues nothing where something exists, and answers so. */
-  sendEntries(
-    listing: number,
-    rows: number[],
-    to: number,
-    existing: Existing,
-  ): Promise<SendOutcome>;
-  acceptDrop(drop: number, to: number, existing: Existing): Promise<SendOutcome>;
+  sendEntries(listing: number, rows: number[], to: number, options: SendOptions): Promise<Sent>;
+  acceptDrop(drop: number, to: number, options: SendOptions): Promise<Sent>;
   onSystemDrag(handle: (drag: SystemDrag) => void): Promise<Unlisten>;
+
   watchQueue(onUpdate: (update: QueueUpdate) => void): Promise<void>;
   cancelTransfers(ids: number[]): Promise<void>;
   retryTransfers(ids: number[]): Promise<void>;
   clearFinished(): Promise<void>;
+  pauseTransfers(ids: number[], paused: boolean): Promise<void>;
+  pauseQueue(paused: boolean): Promise<void>;
+  pauseSite(site: number, paused: boolean): Promise<void>;
+  setPriority(ids: number[], priority: Priority): Promise<void>;
+  moveTransfers(ids: number[], place: QueuePlace): Promise<void>;
+  /** Null: at once. */
+  startTransfersAt(ids: number[], at: number | null): Promise<void>;
+  /** Decides what asks; for a folder, everything in it that asks. */
+  answerConflicts(ids: number[], rule: ConflictRule): Promise<void>;
+  setLimits(limits: Limits): Promise<void>;
+  setSiteLimits(site: number, limits: Limits): Promise<void>;
+  setTimetable(text: string): Promise<void>;
+  checkTimetable(text: string): Promise<TimetableCheck>;
+  /** Null where the journal has none. */
+  receipt(id: number): Promise<Receipt | null>;
+  receipts(limit: number, offset: number): Promise<Receipt[]>;
 
   watchLog(onLines: (lines: LogLine[]) => void): Promise<void>;
 
@@ -300,9 +482,9 @@ export interface Backend {
   loadSettings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<void>;
   setTitle(text: string): Promise<void>;
-  /** The window was to be closed with so many transfers not finished. */
-  onCloseAsked(handle: (unfinished: number) => void): Promise<Unlisten>;
-  /** Closes it and gives them up; or says that it stays, for now or because the question is on the screen. */
+  /** The window was to be closed with transfers not finished. */
+  onCloseAsked(handle: (asked: CloseAsked) => void): Promise<Unlisten>;
+  /** Closes it (what is not kept is given up); or says that it stays, for now or because the question is on the screen. */
   closeWindow(confirm: boolean): Promise<void>;
 }
 

@@ -15,7 +15,7 @@ import { Columns } from './columns.svelte';
 import type { Entry } from './entry';
 import { FolderView, type ViewOptions } from './folder-view.svelte';
 import { History } from './history';
-import { Selection } from './selection.svelte';
+import { Selection } from '$lib/selection/selection.svelte';
 import type { Column, SortOrder } from './sort';
 import { TypeAhead } from './typeahead';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { entryOf, type Entry } from './entry';
 import { History } from './history';
-import { Selection } from './selection.svelte';
+import { Selection } from '$lib/selection/selection.svelte';
 import { TypeAhead } from './typeahead';
 
 function view(...names: string[]): Entry[] {

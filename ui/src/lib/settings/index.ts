@@ -1,2 +1,2 @@
-export { Preferences, THEMES } from './settings.svelte';
+export { Preferences, RULES, THEMES } from './settings.svelte';
 export type { Theme, TrustedCertificate } from '$lib/backend';

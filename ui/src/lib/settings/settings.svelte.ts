@@ -3,6 +3,7 @@ import {
   type AppError,
   type AppInfo,
   type Backend,
+  type ConflictRule,
   type KeyringStatus,
   type Theme,
   type TrustedCertificate,
@@ -12,9 +13,22 @@ import type { Notices } from '$lib/notices/notices.svelte';
 
 export const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 
+export const RULES: readonly ConflictRule[] = [
+  'ask',
+  'overwrite',
+  'ifNewer',
+  'ifSizeDiffers',
+  'ifNewerOrSizeDiffers',
+  'resume',
+  'rename',
+  'skip',
+];
+
 export class Preferences {
   theme = $state<Theme>('system');
   showHidden = $state(false);
+  /** What happens where the target of a transfer exists. */
+  conflict = $state<ConflictRule>('ask');
   version = $state('');
   keyring = $state.raw<KeyringStatus>({ available: true, message: null });
   /** Certificates that are trusted by hand; read when they are looked at. */
@@ -34,6 +48,7 @@ export class Preferences {
       const settings = await this.#backend.loadSettings();
       this.theme = settings.theme;
       this.showHidden = settings.showHidden;
+      this.conflict = settings.conflict;
     } catch (thrown) {
       // A damaged file is no reason to know nothing else.
       const { message, detail } = toAppError(thrown);
@@ -77,6 +92,11 @@ export class Preferences {
     this.#save();
   }
 
+  setConflict(conflict: ConflictRule): void {
+    this.conflict = conflict;
+    this.#save();
+  }
+
   async #withTrusted(act: () => Promise<void>): Promise<void> {
     this.trustedError = null;
     try {
@@ -89,7 +109,7 @@ export class Preferences {
 
   #save(): void {
     this.#backend
-      .saveSettings({ theme: this.theme, showHidden: this.showHidden })
+      .saveSettings({ theme: this.theme, showHidden: this.showHidden, conflict: this.conflict })
       .catch((thrown: unknown) => this.#notices.error(thrown));
   }
 }

@@ -1,2 +1,2 @@
-export { Sites, type Draft } from './sites.svelte';
+export { Sites, type Draft, type DraftField, type DraftProblem } from './sites.svelte';
 export type { KeyringStatus, Site, TlsMode } from '$lib/backend';

@@ -8,6 +8,7 @@ import {
 } from '$lib/backend';
 import { t } from '$lib/messages';
 import type { Notices } from '$lib/notices/notices.svelte';
+import { NO_RATE, draftOfRate, parseRate, type RateDraft } from '$lib/rate';
 
 /** What the form holds: text until it is saved. */
 export interface Draft {
@@ -21,11 +22,19 @@ export interface Draft {
   localPath: string;
   passive: boolean;
   allowPlaintext: boolean;
+  connections: string;
+  download: RateDraft;
+  upload: RateDraft;
+  conflict: SiteInput['conflict'];
+  temporaryNames: boolean;
+  keepPermissions: boolean;
   password: string;
   remember: boolean;
 }
 
-export type DraftProblem = { field: 'host' | 'port'; text: string };
+export type DraftField = 'host' | 'port' | 'connections' | 'download' | 'upload';
+
+export type DraftProblem = { field: DraftField; text: string };
 
 export const BLANK_DRAFT: Draft = {
   id: null,
@@ -38,14 +47,23 @@ export const BLANK_DRAFT: Draft = {
   localPath: '',
   passive: true,
   allowPlaintext: false,
+  connections: '',
+  download: NO_RATE,
+  upload: NO_RATE,
+  conflict: null,
+  temporaryNames: true,
+  keepPermissions: false,
   password: '',
   remember: false,
 };
 
-export function draftOf(site: Site): Draft {
+export function draftOf({ limits, ...site }: Site): Draft {
   return {
     ...site,
     port: site.port === null ? '' : String(site.port),
+    connections: site.connections === null ? '' : String(site.connections),
+    download: draftOfRate(limits.download),
+    upload: draftOfRate(limits.upload),
     password: '',
     remember: site.passwordStored,
   };
@@ -58,8 +76,17 @@ export function problemOf(draft: Draft): DraftProblem | null {
   if (port && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65535)) {
     return { field: 'port', text: t.sites.badPort };
   }
+  const connections = draft.connections.trim();
+  if (connections && !(/^\d{1,2}$/.test(connections) && isCount(Number(connections)))) {
+    return { field: 'connections', text: t.sites.badConnections };
+  }
+  for (const field of ['download', 'upload'] as const) {
+    if (parseRate(draft[field]) === undefined) return { field, text: t.sites.badLimit };
+  }
   return null;
 }
+
+const isCount = (count: number) => count >= 1 && count <= 64;
 
 export function inputOf(draft: Draft): SiteInput {
   const port = draft.port.trim();
@@ -75,6 +102,15 @@ export function inputOf(draft: Draft): SiteInput {
     localPath: draft.localPath.trim(),
     passive: draft.passive,
     allowPlaintext: draft.allowPlaintext,
+    connections: draft.connections.trim() ? Number(draft.connections.trim()) : null,
+    limits: {
+      total: null,
+      download: parseRate(draft.download) ?? null,
+      upload: parseRate(draft.upload) ?? null,
+    },
+    conflict: draft.conflict,
+    temporaryNames: draft.temporaryNames,
+    keepPermissions: draft.keepPermissions,
   };
 }
 

@@ -1,4 +1,7 @@
-import type { Entry } from './entry';
+/** What can be selected: anything with a row that has an id. */
+export interface Selectable {
+  row: { id: number };
+}
 
 /**
  * Which rows are selected, by id, and where the cursor is. Kept in a plain Set (a hundred
@@ -55,7 +58,7 @@ export class Selection {
   }
 
   /** Selects from the anchor to this row; `keep` adds to what is selected. */
-  extendTo(id: number, view: Entry[], keep = false): void {
+  extendTo(id: number, view: readonly Selectable[], keep = false): void {
     const to = view.findIndex((entry) => entry.row.id === id);
     if (to < 0) return;
     const anchor = this.#anchor ?? this.cursor ?? id;
@@ -72,7 +75,7 @@ export class Selection {
     this.#moveTo(id, false);
   }
 
-  all(view: Entry[]): void {
+  all(view: readonly Selectable[]): void {
     this.marking = false;
     this.#ids = new Set(view.map((entry) => entry.row.id));
     this.version += 1;
