@@ -86,7 +86,7 @@ async fn names_in_a_listing_can_not_escape() {
             .into_iter()
             .filter(|l| l.starts_with("RETR"))
             .collect();
-        let plain = |l: &String| l == "RETR /d/good" || l == r"RETR /d/C:\x";
+        let plain = |l: &String| l == "RETR /d/good" || l == r"RETR /d/C:\\x";
         assert!(fetched.iter().all(plain), "{fetched:?}");
         // Each of them is an item that says what is wrong with it.
         let wrong = queue

@@ -8,10 +8,11 @@ use std::path::Path;
 use ftp_client::ftp_proto::{Name, RemotePath, escape};
 use jiff::Timestamp;
 
-use super::decide::rule_of;
+use super::decide::{os_name, rule_of};
 use super::links::refuse_local_loop;
 use super::{Job, Stop, blocking};
 use crate::error::Error;
+use crate::partial::is_temporary;
 use crate::remote::{Found, FoundEntry, FoundKind};
 use crate::work::{Child, Existing, Outcome, Plan, Task, Walked};
 use crate::{CompiledFilter, ConflictRule, Facts, ItemKind, Links, NameRules, Options};
@@ -205,6 +206,13 @@ fn child_of_entry(
             return Some(hopeless(entry.name, error));
         }
     };
+    if entry.kind == FoundKind::File && is_temporary(&local) {
+        let error = Error::UnsafeName {
+            name: escape(&entry.name, 200),
+            why: "names like this are those of unfinished transfers".to_owned(),
+        };
+        return Some(hopeless(entry.name, error));
+    }
     let mut child = Child {
         local: (local.as_encoded_bytes() != entry.name).then_some(local),
         kind: ItemKind::File,
@@ -257,16 +265,13 @@ fn unless_twice(task: &Task, child: Child, seen: &mut HashSet<OsString>) -> Chil
     if child.hopeless.is_some() {
         return child;
     }
-    let local = child.local.clone().unwrap_or_else(|| local_of(&child.name));
+    let same_bytes = || os_name(&child.name);
+    let local = child.local.clone().unwrap_or_else(same_bytes);
     if seen.insert(names::same_file_key(&local, task.options.names)) {
         return child;
     }
     let name = escape(&child.name, 200);
     hopeless(child.name, Error::DuplicateName { name })
-}
-
-fn local_of(name: &[u8]) -> OsString {
-    super::decide::os_name(name)
 }
 
 /// A child that can't be transferred: it is shown and never used.
