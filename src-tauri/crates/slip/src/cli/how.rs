@@ -3,7 +3,8 @@
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use transfer::{
-    ConflictRule, Filter, HashCheck, KeepTime, Links, NameRules, Options, Sync, UploadName,
+    CompiledFilter, ConflictRule, Filter, HashCheck, KeepTime, Links, NameRules, Options, Sync,
+    UploadName,
 };
 
 use super::values::{self, Rate};
@@ -147,18 +148,21 @@ impl How {
                 "--newer and --older leave no time between them",
             ));
         }
+        let filter = Filter {
+            include: which.include.clone(),
+            exclude: which.exclude.clone(),
+            min_size: which.min_size,
+            max_size: which.max_size,
+            modified_after: which.newer,
+            modified_before: which.older,
+            skip_hidden: which.no_hidden,
+            skip_vcs: which.no_vcs,
+        };
+        // Said now, and not by each folder.
+        CompiledFilter::new(&filter).map_err(|error| Failure::usage(error.to_string()))?;
         Ok(Options {
             conflict,
-            filter: Filter {
-                include: which.include.clone(),
-                exclude: which.exclude.clone(),
-                min_size: which.min_size,
-                max_size: which.max_size,
-                modified_after: which.newer,
-                modified_before: which.older,
-                skip_hidden: which.no_hidden,
-                skip_vcs: which.no_vcs,
-            },
+            filter,
             links: match which.links {
                 LinkRule::Follow => Links::Follow,
                 LinkRule::Copy => Links::Copy,

@@ -385,6 +385,36 @@ async fn journals_that_can_not_be_used() {
     assert!(run.err.contains("damaged"), "{} {}", run.code, run.err);
     assert!(bench.dir.path().join("other.sqlite.damaged-1").exists());
 
+    // A newer one is left alone.
+    let newer = bench.dir.path().join("newer.sqlite");
+    let newer_name = newer.to_str().unwrap().to_owned();
+    site.slip(&[
+        "queue",
+        "add",
+        "--journal",
+        &newer_name,
+        &site.url("a"),
+        "down/",
+    ])
+    .await
+    .expect(0);
+    let mut bytes = std::fs::read(&newer).unwrap();
+    // The version that SQLite keeps for its users: four bytes at 60 (sqlite.org/fileformat2.html, section 1.3).
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&newer, &bytes).unwrap();
+    for command in ["run", "list", "receipts", "clear"] {
+        let run = site
+            .slip(&["queue", command, "--journal", &newer_name])
+            .await
+            .expect(6);
+        assert!(
+            run.err.contains("newer") && run.err.contains("99"),
+            "{}",
+            run.err
+        );
+    }
+    assert_eq!(std::fs::read(&newer).unwrap(), bytes);
+
     // Not ours.
     let text = bench.dir.path().join("folder");
     std::fs::create_dir(&text).unwrap();
