@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::SiteKey;
 use crate::error::RemoteError;
 use crate::remote::{Remote, Remotes};
@@ -20,6 +22,29 @@ pub(crate) struct Pool {
 struct Connections {
     idle: Vec<Arc<dyn Remote>>,
     leased: usize,
+    /// Being opened ahead of time.
+    coming: usize,
+    /// Told when one of these is there, or won't be.
+    arrival: Arc<Notify>,
+}
+
+/// One connection that is being opened ahead of time.
+struct Coming<'a> {
+    pool: &'a Pool,
+    site: &'a SiteKey,
+    arrived: Option<Arc<dyn Remote>>,
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        let arrived = self.arrived.take();
+        let arrival = self.pool.with(self.site, |c| {
+            c.coming -= 1;
+            c.idle.extend(arrived);
+            c.arrival.clone()
+        });
+        arrival.notify_waiters();
+    }
 }
 
 /// A connection for one job. It is closed when this is dropped, unless it is given back; [`close`](Self::close) also
@@ -51,11 +76,48 @@ impl Pool {
             // What was idle beside a connection that is lost is most likely lost as well, and counts at the server.
             let stale = self.with(site, |c| std::mem::take(&mut c.idle));
             leave_all(stale).await;
-        } else if let Some(remote) = self.with(site, |c| c.idle.pop()) {
-            return Ok(self.lease(site, remote, true));
+        } else {
+            loop {
+                let arrival = self.with(site, |c| c.arrival.clone());
+                let arrival = arrival.notified();
+                tokio::pin!(arrival);
+                // From here on none is missed.
+                arrival.as_mut().enable();
+                if let Some(remote) = self.with(site, |c| c.idle.pop()) {
+                    return Ok(self.lease(site, remote, true));
+                }
+                if self.with(site, |c| c.coming) == 0 {
+                    break;
+                }
+                arrival.await;
+            }
         }
         let remote = self.remotes.connect(site).await?;
         Ok(self.lease(site, remote, false))
+    }
+
+    /// Opens connections ahead of time, until there are so many: whoever looks into a large folder will need them, and
+    /// a login takes several round trips. One that can't be opened is nobody's failure.
+    pub(crate) async fn prepare(&self, site: &SiteKey, most: usize) {
+        let missing = self.with(site, |c| {
+            let missing = most.saturating_sub(c.idle.len() + c.leased + c.coming);
+            c.coming += missing;
+            missing
+        });
+        let connections = (0..missing).map(|_| {
+            let mut coming = Coming {
+                pool: self,
+                site,
+                arrived: None,
+            };
+            async move {
+                match self.remotes.connect(site).await {
+                    Ok(remote) => coming.arrived = Some(remote),
+                    Err(error) => tracing::debug!(%error, "no connection ahead of time"),
+                }
+            }
+        });
+        futures_util::future::join_all(connections).await;
     }
 
     /// How many connections to the site are open, used or idle.

@@ -333,6 +333,13 @@ impl Machine {
         }
     }
 
+    /// How many connections a site may have at this time.
+    pub(crate) fn connections(&self, key: &SiteKey) -> usize {
+        let number = self.site_numbers.get(key);
+        let limit = number.map_or(1, |&number| self.sites[number as usize].limit);
+        limit.min(self.rules.workers)
+    }
+
     /// Adds items at the end of the queue.
     pub(crate) fn add(&mut self, now: Now, new: &[NewTransfer]) -> Vec<TransferId> {
         new.iter().map(|new| self.add_root(now, new)).collect()

@@ -173,20 +173,23 @@ impl Machine {
     }
 
     /// The item, and if it is a small file those that may go along with it on one connection.
-    fn group(&self, site: u32, first: Rank) -> Vec<TransferId> {
+    fn group(&self, number: u32, first: Rank) -> Vec<TransferId> {
         let mut ids = vec![first.3];
         let Some(leader) = self.items.get(&first.3).filter(|item| self.is_small(item)) else {
             return ids;
         };
-        let site = &self.sites[site as usize];
+        let site = &self.sites[number as usize];
         let line = &site.ready[Self::lane(leader.direction)];
-        // Other connections shall have something to do as well.
-        let free = site
-            .limit
-            .saturating_sub(site.in_flight)
-            .min(self.rules.workers.saturating_sub(self.jobs.len()))
-            .max(1);
-        let most = line.len().div_ceil(free).clamp(1, GROUP_FILES);
+        // No more than one connection's share of all that is left, so that all come to the end at the same time.
+        let connections = site.limit.min(self.rules.workers).max(1);
+        let moving: usize = self
+            .jobs
+            .values()
+            .filter(|job| job.site == number)
+            .map(|job| job.ids.len())
+            .sum();
+        let share = (line.len() + moving).div_ceil(connections);
+        let most = share.clamp(1, GROUP_FILES);
         let mut bytes = leader.size.unwrap_or(0);
         let mut targets = BTreeSet::from_iter(self.target(first.3, leader));
         for rank in line.range(first..).skip(1) {

@@ -46,6 +46,7 @@ pub(super) async fn drive(shared: Arc<Shared>) {
             match &written {
                 Ok(()) => {
                     live.throttles = shared.throttles(&site, &assignment);
+                    shared.prepare(&site, &assignment);
                     tokio::spawn(shared.clone().work(job, site, assignment, live));
                 }
                 Err(error) => shared.not_started(job, &assignment, error),
@@ -162,6 +163,19 @@ impl Shared {
             discards,
             next,
             close_idle,
+        }
+    }
+
+    /// A folder that was asked for will soon have work for all connections that the site may have.
+    fn prepare(self: &Arc<Self>, site: &SiteKey, assignment: &Assignment) {
+        let Assignment::Folder(task) = assignment else {
+            return;
+        };
+        // The job itself takes one.
+        let most = self.lock().machine.connections(site).saturating_sub(1);
+        if task.depth == 0 && most > 0 {
+            let (shared, site) = (self.clone(), site.clone());
+            tokio::spawn(async move { shared.pool.prepare(&site, most).await });
         }
     }
 
