@@ -114,6 +114,8 @@ struct Job {
     /// It finds out whether what held the downloads up is over.
     probe: bool,
     stopping: bool,
+    /// The server has refused it a connection, and that was counted.
+    refused: bool,
 }
 
 /// Downloads wait because a disk is full.

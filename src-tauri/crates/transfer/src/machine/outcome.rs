@@ -125,7 +125,20 @@ impl Machine {
                 self.set_state(id, State::Asking);
             }
             Outcome::Failed { error, open } => {
-                self.failed(now, id, site, direction, error, open);
+                let refused = self.jobs.get(&job_id).is_some_and(|job| job.refused);
+                if error.retry() == Retry::Busy && refused {
+                    // The others of a group: it was one connection that it was refused.
+                    self.change(id, |item| item.extra().error = Some(error));
+                    self.again(now, id);
+                } else {
+                    let before = self.sites[site as usize].limit;
+                    self.failed(now, id, site, direction, error, open);
+                    if self.sites[site as usize].limit < before
+                        && let Some(job) = self.jobs.get_mut(&job_id)
+                    {
+                        job.refused = true;
+                    }
+                }
             }
             // Nobody has asked for it: the program is about to end.
             Outcome::Aborted => self.again(now, id),

@@ -272,6 +272,7 @@ impl Machine {
                 rate: rate::Rate::start(now.time),
                 first,
                 probe,
+                refused: false,
                 stopping: false,
             },
         );

@@ -209,6 +209,32 @@ fn too_many_connections_cost_nothing_and_are_learned() {
 }
 
 #[test]
+fn a_group_that_is_refused_a_connection_costs_one() {
+    let mut machine = Machine::new(Rules {
+        connections: 4,
+        ..rules()
+    });
+    let mut wanted: Vec<_> = (0..2)
+        .map(|n| new(&format!("big{n}"), ItemKind::File, BIG))
+        .collect();
+    let small = |n| new(&format!("small{n}"), ItemKind::File, Some(10));
+    wanted.extend((0..5).map(small));
+    let ids = machine.add(at(0), &wanted);
+    let running = starts(&mut machine, at(0));
+    let (job, group) = running.iter().find(|(_, ids)| ids.len() > 1).unwrap();
+    let before = running.len();
+    for id in group {
+        machine.item_ended(at(0), *job, *id, failed(Retry::Busy, 1));
+    }
+    machine.job_ended(at(0), *job);
+    assert_eq!(machine.take_learned(), [(SiteKey::new("a"), before - 1)]);
+    for id in group {
+        assert_eq!(machine.view(*id).unwrap().attempts, 0);
+    }
+    assert_eq!(machine.view(ids[0]).unwrap().state, State::Running);
+}
+
+#[test]
 fn tries_are_counted_and_come_after_pauses() {
     let mut machine = Machine::new(rules());
     let id = machine.add(at(0), &[new("a", ItemKind::File, BIG)])[0];
