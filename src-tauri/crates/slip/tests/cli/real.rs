@@ -109,3 +109,35 @@ rounds! {
     pure_ftpd_plain: PureFtpd, Off;
     pure_ftpd_explicit: PureFtpd, Explicit;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vsftpd_allows_three_connections_and_that_is_remembered() {
+    let mut options = Options::plain();
+    options.max_per_ip = Some(3);
+    let Some(server) = RealServer::start(Kind::Vsftpd, options) else {
+        return;
+    };
+    for n in 0..200 {
+        server.put(&format!("tree/d{}/f{n}", n % 7), &vec![b'x'; n * 300]);
+    }
+    let bench = Bench::new();
+    let url = format!(
+        "ftp://{}:{PASSWORD_IN_URL}@{}/tree",
+        server.user(),
+        server.addr()
+    );
+    for folder in ["one", "two"] {
+        let run = bench
+            .slip(["get", "-r", "--plaintext", &url, "-d", folder])
+            .await
+            .expect(0);
+        assert_eq!(run.err, "");
+        assert_eq!(
+            tree(&bench.work().join(folder).join("tree")),
+            tree(&server.root().join("tree"))
+        );
+        let kept = std::fs::read(bench.dir.path().join("data/servers.json")).unwrap();
+        let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+        assert_eq!(kept["hosts"][0]["connections"][0], 3, "{kept}");
+    }
+}
