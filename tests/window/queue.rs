@@ -102,6 +102,7 @@ async fn begin_slow(app: &App) {
 async fn arrived(app: &App, home: &Home, peer: &Peer) {
     app.transfer(SLOW, "done").await;
     assert!(home.read(&format!("inbox/{SLOW}")) == peer.read(SLOW));
+    app.go("local", &home.path("inbox")).await;
     app.shown(&row_of("local", SLOW)).await;
     let row = format!("[data-testid=queue-row][data-name=\"{SLOW}\"] .target");
     app.find(&row).await.click().await.unwrap();

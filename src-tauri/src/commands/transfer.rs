@@ -225,7 +225,11 @@ fn uploaded(
         local,
         remote,
         size: metadata.is_file().then_some(metadata.len()),
-        modified: None,
+        // For the question whether it is newer; what counts in the end is what the disk says then.
+        modified: metadata
+            .modified()
+            .ok()
+            .and_then(|time| Timestamp::try_from(time).ok()),
         options: Arc::clone(options),
     })
 }

@@ -1,11 +1,11 @@
 //! The one transfer queue: kept in a journal, connected as the sessions are, and projected to the window.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+mod following;
+mod journal;
+
+pub(crate) use following::follow;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ftp_client::HostMemory;
 use jiff::Timestamp;
@@ -13,27 +13,17 @@ use tauri::ipc::Channel;
 use tokio::{
     sync::{Notify, mpsc},
     task::AbortHandle,
-    time::Instant,
 };
 use transfer::{
-    ConflictRule, Connector, Counts, Direction, Interest, ItemKind, Journal, Limits, NewTransfer,
-    OpenError, Place, Priority, QueueConfig, Receipt, SiteKey, Timetable, Transfer, TransferId,
+    ConflictRule, Counts, Interest, Limits, NewTransfer, Place, Priority, QueueConfig, Receipt,
+    SiteKey, Timetable, Transfer, TransferId,
 };
 
-use super::{Shell, Vault, folder::Folder, log::Log, logins::Logins, sessions::Session};
+use super::{Shell, Vault, log::Log, logins::Logins, sessions::Session};
 use crate::{
-    dto::{
-        self, JournalProblem, JournalStatus, NoJournal, Number, QueueSummary, QueueUpdate,
-        Recovered, TransferRow,
-    },
+    dto::{self, JournalStatus, Number, QueueSummary, QueueUpdate, TransferRow},
     error::{AppError, Result},
 };
-
-/// A folder that many files go to is not read anew for each of them.
-const LOOK_AGAIN: Duration = Duration::from_millis(1500);
-
-/// How the journal names who has it.
-const HOLDER: &str = "the Slipway window";
 
 /// The queue, and how it connects.
 pub(crate) struct Queue {
@@ -70,7 +60,7 @@ impl Queue {
             limits,
             ..QueueConfig::default()
         };
-        let (queue, journal) = open_journal(&vault.journal, config, &logins);
+        let (queue, journal) = journal::open(&vault.journal, config, &logins);
         queue.set_limits(limits);
         // Those of the journal have names for the window from the start.
         for site in queue.sites() {
@@ -346,92 +336,12 @@ impl Queue {
 
     /// Starts nothing of a site, because only the person can log in; or goes on.
     fn hold(&self, site: &SiteKey, held: bool) {
-        self.queue.pause_site(site, held);
+        self.queue.hold_site(site, held);
     }
 
     fn key(&self, site: u32) -> Result<SiteKey> {
         self.logins.key(site).ok_or_else(AppError::no_place)
     }
-
-    /// The folders, as sessions may show them, that a transfer puts something into.
-    fn folders_of(&self, item: &Transfer, inside: bool) -> Vec<Folder> {
-        match item.direction {
-            Direction::Download => {
-                let folder = if inside {
-                    Some(item.local.as_path())
-                } else {
-                    item.local.parent()
-                };
-                folder
-                    .map(|folder| Folder::Local(folder.to_owned()))
-                    .into_iter()
-                    .collect()
-            }
-            Direction::Upload => {
-                let path = if inside {
-                    Some(item.remote.clone())
-                } else {
-                    item.remote.parent()
-                };
-                let Some(path) = path else {
-                    return Vec::new();
-                };
-                self.logins
-                    .sessions(&item.site)
-                    .into_iter()
-                    .map(|session| Folder::Remote {
-                        session,
-                        path: path.clone(),
-                    })
-                    .collect()
-            }
-        }
-    }
-}
-
-/// Opens the journal, and the queue on it; without one, a queue that is not kept.
-fn open_journal(
-    path: &Path,
-    config: QueueConfig,
-    logins: &Arc<Logins>,
-) -> (transfer::Queue, JournalStatus) {
-    let connector = || Arc::clone(logins) as Arc<dyn Connector>;
-    let mut status = JournalStatus {
-        problem: None,
-        recovered: None,
-        unfinished: 0,
-    };
-    let problem = match Journal::open(path, HOLDER) {
-        Ok(opened) => {
-            status.recovered = opened.recovered.map(|damage| Recovered {
-                path: damage.set_aside.display().to_string(),
-                rescued: damage.items.into(),
-                lost: damage.lost.map(Number::from),
-                why: damage.why,
-            });
-            match transfer::Queue::open(config, connector(), opened.journal) {
-                Ok(queue) => {
-                    status.unfinished = unfinished(&queue.summary());
-                    return (queue, status);
-                }
-                Err(error) => JournalProblem {
-                    reason: NoJournal::Broken,
-                    error: error.into(),
-                },
-            }
-        }
-        Err(error) => JournalProblem {
-            reason: match &error {
-                OpenError::Held { .. } => NoJournal::Held,
-                OpenError::Newer { .. } => NoJournal::Newer,
-                _ => NoJournal::Broken,
-            },
-            error: error.into(),
-        },
-    };
-    tracing::warn!(error = %problem.error.message, "transfers are not kept");
-    status.problem = Some(problem);
-    (transfer::Queue::new(config, connector()), status)
 }
 
 /// Reads a timetable as a person writes it, in lines or with commas; None for an empty one.
@@ -487,94 +397,6 @@ pub(crate) async fn hold_waiting(shell: Arc<Shell>) {
     }
 }
 
-/// Tells the window which of the folders that it shows were changed by transfers, for as long as the program runs.
-pub(crate) async fn follow(shell: Arc<Shell>) {
-    // Of what is in folders, only what runs is told of, and that it does so no longer.
-    let mut updates = shell.queue.queue.subscribe(Interest::Overview);
-    let mut moving: HashMap<TransferId, Vec<Folder>> = HashMap::new();
-    let mut changed = Changed::default();
-    loop {
-        let next = changed.next();
-        let due = async {
-            match next {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            update = updates.next() => match update {
-                Some(transfer::QueueUpdate::Changes { upserts, removed, .. }) => {
-                    for item in &upserts {
-                        if item.kind == ItemKind::Folder && item.state.is_open() && item.bytes > 0 {
-                            changed.extend(shell.queue.folders_of(item, true));
-                        }
-                        if item.state.is_open() {
-                            if item.state == transfer::State::Running {
-                                moving.entry(item.id).or_insert_with(|| shell.queue.folders_of(item, false));
-                            }
-                        } else {
-                            moving.remove(&item.id);
-                            changed.extend(shell.queue.folders_of(item, false));
-                            if item.kind == ItemKind::Folder {
-                                changed.extend(shell.queue.folders_of(item, true));
-                            }
-                        }
-                    }
-                    for id in removed {
-                        changed.extend(moving.remove(&id).unwrap_or_default());
-                    }
-                }
-                Some(transfer::QueueUpdate::Snapshot { .. }) => {}
-                None => return,
-            },
-            () = due => {}
-        }
-        for folder in changed.take_due(Instant::now()) {
-            shell.folder_changed_by_transfer(&folder);
-        }
-    }
-}
-
-/// Folders that changed and were not told of yet, each not too often. Time is an input.
-#[derive(Default)]
-struct Changed {
-    waiting: HashSet<Folder>,
-    told: HashMap<Folder, Instant>,
-}
-
-impl Changed {
-    fn extend(&mut self, folders: impl IntoIterator<Item = Folder>) {
-        self.waiting.extend(folders);
-    }
-
-    /// When something is due; in the past if it is due already.
-    fn next(&self) -> Option<Instant> {
-        self.waiting
-            .iter()
-            .map(|folder| {
-                self.told
-                    .get(folder)
-                    .map_or_else(Instant::now, |told| *told + LOOK_AGAIN)
-            })
-            .min()
-    }
-
-    fn take_due(&mut self, now: Instant) -> Vec<Folder> {
-        self.told.retain(|_, told| *told + LOOK_AGAIN > now);
-        let due: Vec<Folder> = self
-            .waiting
-            .iter()
-            .filter(|folder| !self.told.contains_key(folder))
-            .cloned()
-            .collect();
-        for folder in &due {
-            self.waiting.remove(folder);
-            self.told.insert(folder.clone(), now);
-        }
-        due
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -588,35 +410,5 @@ mod tests {
         assert_eq!(lines, timetable("08:00-18:00 512K, sat-sun off").unwrap());
         assert!(lines.is_some());
         assert!(timetable("08:00 512K").is_err());
-    }
-
-    #[test]
-    fn a_busy_folder_is_told_of_now_and_then() {
-        let folder = || Folder::Remote {
-            session: 1,
-            path: ftp_client::ftp_proto::RemotePath::root(),
-        };
-        let start = Instant::now();
-        let mut changed = Changed::default();
-        assert!(changed.next().is_none());
-        changed.extend([folder()]);
-        assert_eq!(
-            changed.take_due(start),
-            [folder()],
-            "the first change at once"
-        );
-        changed.extend([folder()]);
-        changed.extend([Folder::Local("/other".into())]);
-        assert_eq!(
-            changed.take_due(start + LOOK_AGAIN / 2),
-            [Folder::Local("/other".into())]
-        );
-        assert_eq!(changed.next(), Some(start + LOOK_AGAIN));
-        assert_eq!(
-            changed.take_due(start + LOOK_AGAIN),
-            [folder()],
-            "and the last change is not lost"
-        );
-        assert!(changed.take_due(start + LOOK_AGAIN * 2).is_empty() && changed.next().is_none());
     }
 }

@@ -58,18 +58,30 @@ async fn what_was_on_its_way_goes_on_once_somebody_logs_in() {
     let Bench { shell, dir, .. } = bench;
     drop(shell);
 
-    let bench = bench_in(dir);
-    assert_eq!(bench.shell.queue.journal().unfinished, 1);
-    assert!(bench.shell.queue.is_kept());
-    let (channel, updates) = channel();
-    bench.shell.queue.watch(channel);
-    // Nobody but the person knows the password: it waits, and says for whom.
-    until(&updates, |rows, summary| {
-        let site = summary["sites"].as_array()?.first()?.clone();
-        let waits = site["needsLogin"] == true && rows.first()?["state"] == "waiting";
-        waits.then(|| assert_eq!(site["address"], format!("{USER}@{}", server.local_addr())))
-    })
-    .await;
+    // Also when it is started twice before anybody does.
+    let waiting = async |dir| {
+        let bench = bench_in(dir);
+        assert_eq!(bench.shell.queue.journal().unfinished, 1);
+        assert!(bench.shell.queue.is_kept());
+        let (channel, updates) = channel();
+        bench.shell.queue.watch(channel);
+        // Nobody but the person knows the password: it waits, and says for whom.
+        until(&updates, |rows, summary| {
+            let site = summary["sites"].as_array()?.first()?.clone();
+            let waits = site["needsLogin"] == true && rows.first()?["state"] == "waiting";
+            waits.then(|| {
+                assert_eq!(site["address"], format!("{USER}@{}", server.local_addr()));
+                assert_eq!(site["paused"], false);
+            })
+        })
+        .await;
+        (bench, updates)
+    };
+    let (bench, _) = waiting(dir).await;
+    bench.shell.leave().await;
+    let Bench { shell, dir, .. } = bench;
+    drop(shell);
+    let (bench, updates) = waiting(dir).await;
     plain_session(&bench, &server).await;
     assert_eq!(
         settled(&updates, 1).await,

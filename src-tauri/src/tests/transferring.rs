@@ -287,12 +287,18 @@ async fn what_exists_on_the_server_asks_and_the_rest_goes_on() {
         let mut file = vfs::Vfs::open_read(&tree, &path, 0).await.unwrap();
         file.read_chunk(100).await.unwrap().to_vec()
     };
-    let rows = vec![from.row("new"), from.row("taken"), from.row("folder")];
+    let chosen = vec![from.row("new"), from.row("taken"), from.row("folder")];
     // Nobody has said anything: the settings of a new person say that it asks.
     let options = SendOptions::default();
-    let sent = send(&bench.shell, from.listing.id, rows, to.listing.id, options)
-        .await
-        .unwrap();
+    let sent = send(
+        &bench.shell,
+        from.listing.id,
+        chosen,
+        to.listing.id,
+        options,
+    )
+    .await
+    .unwrap();
     let ids = queued(sent).0;
     let (conflict, asking) = until(&updates, |rows, summary| {
         let done = rows
@@ -308,6 +314,13 @@ async fn what_exists_on_the_server_asks_and_the_rest_goes_on() {
     assert_eq!(asking, 2);
     assert_eq!(conflict["source"]["size"], 4.0);
     assert_eq!(conflict["target"]["size"], 7.0);
+    let alone = rows(&updates)
+        .into_values()
+        .find(|row| row["name"] == "taken");
+    for row in [&alone.unwrap()["conflict"], &conflict] {
+        let time = |side: &str| row[side]["modified"].as_f64().unwrap();
+        assert!((time("source") - time("target")).abs() < 120e3, "{row}");
+    }
     assert_eq!(content("/taken").await, b"theirs");
     assert_eq!(content("/new").await, b"ours");
 

@@ -195,14 +195,13 @@ describe('the queue as a whole', () => {
   });
 
   it('sums up', async () => {
-    await open(
-      [fakeRow(1, { state: 'done', bytes: 2048, total: 2048 }), fakeRow(2, { total: 2048 })],
-      { hidden: 12_000 },
-    );
+    await open([
+      fakeRow(1, { state: 'done', bytes: 2048, total: 2048 }),
+      fakeRow(2, { total: 2048 }),
+    ]);
     const text = screen.getByTestId('queue-summary').textContent;
     expect(text).toContain('1 of 2 files');
     expect(text).toContain('2 KB of 4 KB');
-    expect(text).toContain('12,000 more items are not listed');
   });
 
   it('takes limits and a timetable', async () => {

@@ -259,7 +259,6 @@ export const en = {
     left: (bytes: string, of: string) => `${bytes} of ${of}`,
     atLeast: (size: string) => `${size} or more`,
     timeLeft: (time: string) => `${time} left`,
-    hidden: (n: number) => `${count(n, 'more item is', 'more items are')} not listed`,
     state: {
       waiting: 'Waiting',
       paused: 'Paused',
