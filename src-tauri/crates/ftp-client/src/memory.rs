@@ -54,8 +54,24 @@ pub(crate) struct Learned {
     connections: Option<(u8, u64)>,
     /// A batch of transfers went well, in this program or an earlier one.
     pub(crate) proven: bool,
+    /// When it said that it has no TLS, in seconds since 1970. Never kept beyond this program.
+    #[serde(skip)]
+    no_tls: u64,
     /// When anything of this was learned, in seconds since 1970.
     at: u64,
+}
+
+/// So long it is believed that a server has no TLS, in seconds.
+const PLAIN: u64 = 60;
+
+impl Learned {
+    pub(crate) fn has_no_tls(&mut self) {
+        self.no_tls = seconds(SystemTime::now());
+    }
+
+    pub(crate) fn had_no_tls(&self) -> bool {
+        seconds(SystemTime::now()).saturating_sub(self.no_tls) < PLAIN
+    }
 }
 
 /// How a server takes many commands at once.

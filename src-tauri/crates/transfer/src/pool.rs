@@ -35,6 +35,15 @@ struct Coming<'a> {
     arrived: Option<Arc<dyn Remote>>,
 }
 
+impl Coming<'_> {
+    async fn open(&mut self) {
+        match self.pool.remotes.connect(self.site).await {
+            Ok(remote) => self.arrived = Some(remote),
+            Err(error) => tracing::debug!(%error, "no connection ahead of time"),
+        }
+    }
+}
+
 impl Drop for Coming<'_> {
     fn drop(&mut self) {
         let arrived = self.arrived.take();
@@ -100,7 +109,8 @@ impl Pool {
     /// a login takes several round trips. One that can't be opened is nobody's failure.
     pub(crate) async fn prepare(&self, site: &SiteKey, most: usize) {
         let missing = self.with(site, |c| {
-            let missing = most.saturating_sub(c.idle.len() + c.leased + c.coming);
+            // Whoever needs them has one, or is about to.
+            let missing = most.saturating_sub(c.idle.len() + c.leased.max(1) + c.coming);
             c.coming += missing;
             missing
         });
@@ -110,12 +120,7 @@ impl Pool {
                 site,
                 arrived: None,
             };
-            async move {
-                match self.remotes.connect(site).await {
-                    Ok(remote) => coming.arrived = Some(remote),
-                    Err(error) => tracing::debug!(%error, "no connection ahead of time"),
-                }
-            }
+            async move { coming.open().await }
         });
         futures_util::future::join_all(connections).await;
     }

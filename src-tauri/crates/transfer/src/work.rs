@@ -109,7 +109,7 @@ pub(crate) enum Assignment {
 /// Files up to this size (bytes), if it is known, go in groups.
 pub(crate) const SMALL: u64 = 256 * 1024;
 /// At most this many files are in a group.
-pub(crate) const GROUP_FILES: usize = 20;
+pub(crate) const GROUP_FILES: usize = 40;
 /// At most this many bytes are in a group, beyond its first file.
 pub(crate) const GROUP_BYTES: u64 = 2 * 1024 * 1024;
 

@@ -10,6 +10,7 @@ use super::{Driver, Shared, kind::Kind};
 use crate::{
     Config, Error, ErrorKind, LogKind, Login, Security, SessionFacts, TlsMode,
     control::{self, Control},
+    memory::Learned,
 };
 
 impl Driver {
@@ -123,8 +124,16 @@ impl Driver {
                     learned.tls12 = !learned.tls13_only;
                 });
             }
-            if auth(&mut control, config.tls).await? {
-                secured = Some(handshake(&mut control, tls, config).await?);
+            if !plain_lately(config) {
+                // Servers that we know have had the RFC's name for it for twenty years.
+                let old = Kind::of(&greeting) == Kind::Other;
+                if auth(&mut control, config.tls, old).await? {
+                    secured = Some(handshake(&mut control, tls, config).await?);
+                } else {
+                    config
+                        .hosts
+                        .learn(&config.host, config.port, Learned::has_no_tls);
+                }
             }
         }
         let mut driver = Self {
@@ -286,10 +295,20 @@ async fn greeting(control: &mut Control, doing: &str) -> Result<Reply, Error> {
     Err(Error::with_reply(ErrorKind::Busy, doing, reply))
 }
 
-/// AUTH TLS, else AUTH SSL; false where the server has neither and the mode allows to go on without.
-async fn auth(control: &mut Control, mode: TlsMode) -> Result<bool, Error> {
+/// True where this program was told a moment ago that the server has no TLS, and may go on without: the further connections
+/// of a transfer don't ask again, which would cost each of them a round trip. It is soon asked again, and never where TLS is
+/// demanded: somebody in between could have said it.
+fn plain_lately(config: &Config) -> bool {
+    config.tls == TlsMode::Auto
+        && config.allow_plaintext
+        && config.hosts.get(&config.host, config.port).had_no_tls()
+}
+
+/// AUTH TLS, else (if `old`) AUTH SSL; false where the server has neither and the mode allows to go on without.
+async fn auth(control: &mut Control, mode: TlsMode, old: bool) -> Result<bool, Error> {
     let mut last = None;
-    for mechanism in ["TLS", "SSL"] {
+    let mechanisms: &[&str] = if old { &["TLS", "SSL"] } else { &["TLS"] };
+    for &mechanism in mechanisms {
         let argument = Argument::try_from(mechanism).map_err(Error::argument)?;
         let reply = control.exchange(&Command::Auth(argument)).await?;
         if reply.code.is_completion() || reply.code.is_intermediate() {

@@ -180,16 +180,9 @@ impl Machine {
         };
         let site = &self.sites[number as usize];
         let line = &site.ready[Self::lane(leader.direction)];
-        // No more than one connection's share of all that is left, so that all come to the end at the same time.
+        // No more than one connection's share of what waits: so they get smaller, and all come to the end at the same time.
         let connections = site.limit.min(self.rules.workers).max(1);
-        let moving: usize = self
-            .jobs
-            .values()
-            .filter(|job| job.site == number)
-            .map(|job| job.ids.len())
-            .sum();
-        let share = (line.len() + moving).div_ceil(connections);
-        let most = share.clamp(1, GROUP_FILES);
+        let most = line.len().div_ceil(connections).clamp(1, GROUP_FILES);
         let mut bytes = leader.size.unwrap_or(0);
         let mut targets = BTreeSet::from_iter(self.target(first.3, leader));
         for rank in line.range(first..).skip(1) {
@@ -228,6 +221,11 @@ impl Machine {
         let first = *ids.first()?;
         let job = JobId(self.next_job);
         self.next_job = self.next_job.saturating_add(1);
+        // A small file goes the way of groups even by itself: that way takes fewer round trips.
+        let small = self
+            .items
+            .get(&first)
+            .is_some_and(|item| self.is_small(item));
         let mut tasks = Vec::with_capacity(ids.len());
         let mut targets = Vec::new();
         for &id in &ids {
@@ -256,7 +254,7 @@ impl Machine {
         let folder = tasks.first()?.plan.kind == ItemKind::Folder;
         let assignment = match (tasks.len(), folder) {
             (1, true) => Assignment::Folder(tasks.swap_remove(0)),
-            (1, false) => Assignment::File(tasks.swap_remove(0)),
+            (1, false) if !small => Assignment::File(tasks.swap_remove(0)),
             _ => Assignment::Group(tasks),
         };
         self.sites[site as usize].in_flight += 1;

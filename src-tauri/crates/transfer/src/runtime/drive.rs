@@ -171,9 +171,8 @@ impl Shared {
         let Assignment::Folder(task) = assignment else {
             return;
         };
-        // The job itself takes one.
-        let most = self.lock().machine.connections(site).saturating_sub(1);
-        if task.depth == 0 && most > 0 {
+        let most = self.lock().machine.connections(site);
+        if task.depth == 0 && most > 1 {
             let (shared, site) = (self.clone(), site.clone());
             tokio::spawn(async move { shared.pool.prepare(&site, most).await });
         }

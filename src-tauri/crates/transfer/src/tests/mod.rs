@@ -399,8 +399,9 @@ async fn progress_speed_and_time_left() {
 async fn shutting_down_and_dropping_clean_up() {
     for by_drop in [false, true] {
         let b = bench(2);
-        b.fake.file("/pub/a", b"0123456789", 1);
-        b.fake.file("/pub/b", b"0123456789", 1);
+        // Large enough to be written while they come.
+        b.fake.file("/pub/a", &vec![1; 300_000], 1);
+        b.fake.file("/pub/b", &vec![2; 300_000], 1);
         b.fake.hold.send_replace(true);
         b.add(Download, Folder, "out", "/pub");
         b.moving(2).await;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The most files of a batch.
-const MOST: usize = 20;
+const MOST: usize = 40;
 /// The most bytes of its commands: less than the smallest usual segment, so that they arrive as one.
 const BYTES: usize = 1400;
 /// As long as PORT with its argument gets.
