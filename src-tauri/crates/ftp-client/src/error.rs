@@ -249,6 +249,10 @@ fn refusal(doing: &str, reply: &Reply) -> ErrorKind {
                 ErrorKind::LoginRefused
             }
         }
+        // vsftpd's last words (no port is left, no memory): it hangs up after them.
+        500 if text.starts_with("oops") && !matches!(verb, "USER" | "PASS" | "ACCT") => {
+            ErrorKind::Lost
+        }
         500 | 502 | 504 => ErrorKind::Unsupported,
         450 | 550
             if says(&[
@@ -331,5 +335,26 @@ impl StdError for Error {
             .source
             .as_ref()
             .map(|source| source.as_ref() as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_a_lost_connection_and_no_missing_ability() {
+        let refused = |doing: &str, text: &str| Error::refused(doing, Reply::new(500, text));
+        for doing in ["EPSV", "PASV", "RETR /a"] {
+            let oops = refused(doing, "OOPS: vsf_sysutil_bind");
+            assert_eq!(*oops.kind(), ErrorKind::Lost, "{doing}");
+            assert!(oops.is_retryable());
+            let unknown = refused(doing, "Unknown command");
+            assert_eq!(*unknown.kind(), ErrorKind::Unsupported, "{doing}");
+            assert!(!unknown.is_retryable());
+        }
+        // A login that is refused like this is refused the next time too.
+        let login = refused("PASS *****", "OOPS: cannot change directory:/home/a");
+        assert!(!login.is_retryable());
     }
 }

@@ -9,6 +9,8 @@ use crate::{Client, Error, ErrorKind};
 
 /// Deeper than this a tree is a loop, or a trap.
 const DEEPEST: usize = 128;
+/// So many files are deleted before anybody looks whether the server refuses.
+const AT_ONCE: usize = 100;
 
 impl Client {
     /// Makes a directory and the parents that it lacks. One that exists is fine.
@@ -24,7 +26,7 @@ impl Client {
                 break;
             }
             let refused = match self.mkd_or_exists(folder).await {
-                Ok(()) => {
+                Ok(_) => {
                     missing.pop();
                     break;
                 }
@@ -44,17 +46,21 @@ impl Client {
         Ok(())
     }
 
-    async fn mkd_or_exists(&self, folder: &RemotePath) -> Result<(), Error> {
+    /// Makes a directory; one that exists is fine. True where it was made.
+    ///
+    /// # Errors
+    /// What the server refuses.
+    pub async fn mkd_or_exists(&self, folder: &RemotePath) -> Result<bool, Error> {
         match self.mkd(folder).await {
+            Ok(()) => Ok(true),
+            // "Already exists" has many wordings; being able to go there has one meaning.
             Err(error) if error.reply().is_some() && !error.is_fatal() => {
-                // "Already exists" has many wordings; being able to go there has one meaning.
-                if self.is_dir(folder).await? {
-                    Ok(())
-                } else {
-                    Err(error)
+                match self.is_dir(folder).await? {
+                    true => Ok(false),
+                    false => Err(error),
                 }
             }
-            outcome => outcome,
+            Err(error) => Err(error),
         }
     }
 
@@ -130,6 +136,7 @@ impl Client {
                     ),
                 ));
             }
+            let mut files = Vec::new();
             for entry in entries {
                 let name = Name::try_from(entry.name.as_slice()).map_err(|error| {
                     Error::with_source(ErrorKind::Protocol, folder.to_string(), error)
@@ -138,9 +145,26 @@ impl Client {
                 if entry.kind == Kind::Dir {
                     left.push((child, false, depth + 1));
                 } else {
-                    self.dele(&child).await?;
+                    files.push(Command::Dele(child));
                 }
             }
+            self.delete_all(files).await?;
+        }
+        Ok(())
+    }
+
+    /// Many DELE, in as few round trips as the server puts up with.
+    async fn delete_all(&self, mut commands: Vec<Command>) -> Result<(), Error> {
+        while !commands.is_empty() {
+            let later = commands.split_off(commands.len().min(AT_ONCE));
+            let doing: Vec<String> = commands.iter().map(Command::redacted).collect();
+            let replies = self.burst(commands).await?;
+            for (doing, reply) in doing.into_iter().zip(replies) {
+                if !reply.code.is_completion() {
+                    return Err(Error::refused(doing, reply));
+                }
+            }
+            commands = later;
         }
         Ok(())
     }

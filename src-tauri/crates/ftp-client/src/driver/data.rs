@@ -1,7 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ftp_net::{NetError, Stream, Waited, tls::Versions};
-use ftp_proto::Command;
+use ftp_proto::{Command, Reply};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Driver, transfer::Finished};
@@ -223,6 +223,7 @@ impl Driver {
                     Err(error) => return Err(error),
                 }
             }
+            self.unless_over(&command, &reply)?;
             // A 4xx may be of the moment; anything else stays as it is.
             if !reply.code.is_transient() {
                 self.learn(|learned| learned.no_epsv = true);
@@ -232,12 +233,26 @@ impl Driver {
     }
 
     async fn pasv(&mut self) -> Result<TcpStream, Error> {
-        let reply = self.command(Command::Pasv).await?;
+        let command = Command::Pasv;
+        let reply = self.ask(&command).await?;
+        self.unless_over(&command, &reply)?;
+        if !reply.code.is_completion() {
+            return Err(Error::refused(command.redacted(), reply));
+        }
         let address = ftp_proto::parse_pasv(reply.first_line())
             .map_err(|error| Error::with_source(ErrorKind::Protocol, "PASV", error))?;
         let trusted = self.config.trust_pasv_address && !address.ip().is_unspecified();
         let ip = trusted.then(|| IpAddr::V4(*address.ip()));
         self.dial(ip, address.port()).await
+    }
+
+    /// Closes the connection where the server has said that it will: what it could not do now it may well do later.
+    fn unless_over(&mut self, command: &Command, reply: &Reply) -> Result<(), Error> {
+        let error = Error::refused(command.redacted(), reply.clone());
+        match error.kind() {
+            ErrorKind::Lost => Err(self.control.kill(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Connects to a data port: on the control connection's host unless another was named and trusted.
