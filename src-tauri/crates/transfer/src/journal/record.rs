@@ -45,7 +45,7 @@ pub(crate) struct Row {
     pub(crate) detail: Option<String>,
 }
 
-/// One change. What is not there can be removed and given a state: nothing happens then.
+/// One change. What is not there can be removed: nothing happens then.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Op {
     /// Adds a site, or gives it another key. Keys hold no passwords.
@@ -54,8 +54,6 @@ pub(crate) enum Op {
     Options { id: u32, json: String },
     /// Adds an item, or replaces it.
     Put(Row),
-    /// An item's new state.
-    State { id: u32, state: u8, bytes: u64 },
     /// Items that are gone.
     Remove(Vec<u32>),
     /// The receipt of a finished item. The oldest one goes when there are too many.

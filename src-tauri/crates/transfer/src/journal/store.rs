@@ -50,22 +50,15 @@ pub(super) fn write(connection: &mut Connection, ops: &[Op], keep: u32) -> Resul
     let mut receipts = false;
     {
         let mut put = None;
-        let mut state = None;
         for op in ops {
             match op {
-                Op::Put(row) => put_row(prepared(&transaction, &mut put, PUT)?, row)?,
-                Op::State {
-                    id,
-                    state: value,
-                    bytes,
-                } => {
-                    check_state(*id, *value)?;
-                    prepared(
-                        &transaction,
-                        &mut state,
-                        "UPDATE items SET state = ?2, bytes = ?3 WHERE id = ?1",
-                    )?
-                    .execute(params![id, value, bytes.cast_signed()])?;
+                Op::Put(row) => {
+                    if put.is_none() {
+                        put = Some(transaction.prepare_cached(PUT)?);
+                    }
+                    if let Some(put) = &mut put {
+                        put_row(put, row)?;
+                    }
                 }
                 Op::Remove(ids) => {
                     let mut remove =
@@ -123,21 +116,9 @@ fn write_rare(connection: &Connection, op: &Op) -> Result<(), WriteError> {
                 .prepare_cached("DELETE FROM inbox WHERE number = ?1")?
                 .execute([request])?;
         }
-        Op::Put(_) | Op::State { .. } | Op::Remove(_) | Op::Receipt(_) => {}
+        Op::Put(_) | Op::Remove(_) | Op::Receipt(_) => {}
     }
     Ok(())
-}
-
-/// A statement that is made when it is needed for the first time within a transaction.
-fn prepared<'slot, 'connection>(
-    connection: &'connection Connection,
-    slot: &'slot mut Option<CachedStatement<'connection>>,
-    sql: &str,
-) -> rusqlite::Result<&'slot mut CachedStatement<'connection>> {
-    if slot.is_none() {
-        *slot = Some(connection.prepare_cached(sql)?);
-    }
-    slot.as_mut().ok_or(rusqlite::Error::InvalidQuery)
 }
 
 fn refused(why: &'static str) -> WriteError {

@@ -163,7 +163,6 @@ impl World {
                     self.highest = self.highest.max(row.id);
                     self.rows.insert(row.id, row);
                 }
-                Op::State { .. } => unreachable!("rows are written whole"),
                 Op::Remove(ids) => {
                     for id in ids {
                         self.rows.remove(&id);

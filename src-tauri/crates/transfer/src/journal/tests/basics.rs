@@ -47,16 +47,11 @@ fn everything_that_was_written_is_there_when_it_is_opened_again() {
         .unwrap();
     journal
         .write(&[
-            Op::State {
-                id: 3,
+            Op::Put(Row {
                 state: 5,
                 bytes: 99,
-            },
-            Op::State {
-                id: 77,
-                state: 5,
-                bytes: 99,
-            },
+                ..item(3, 2)
+            }),
             Op::Remove(vec![1, 78]),
             Op::Setting {
                 key: "limit".to_owned(),

@@ -31,10 +31,12 @@ fn transaction(turn: u32) -> Vec<Op> {
         })
     }));
     if let Some(before) = turn.checked_sub(1) {
-        ops.extend(ids(before).map(|id| Op::State {
-            id,
-            state: 5,
-            bytes: 99,
+        ops.extend(ids(before).map(|id| {
+            Op::Put(Row {
+                state: 5,
+                bytes: 99,
+                ..item(id, 0)
+            })
         }));
     }
     if let Some(old) = turn.checked_sub(50) {

@@ -61,9 +61,7 @@ fn rows() -> impl Strategy<Value = Row> {
 
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
-        6 => rows().prop_map(Op::Put),
-        4 => (1..60_u32, 0..8_u8, any::<u64>())
-            .prop_map(|(id, state, bytes)| Op::State { id, state, bytes }),
+        10 => rows().prop_map(Op::Put),
         1 => prop::collection::vec(1..60_u32, 0..5).prop_map(Op::Remove),
         1 => (2..9_u32, ".{0,20}").prop_map(|(id, key)| Op::Site { id, key }),
         1 => (1..9_u32, any::<u32>()).prop_map(|(id, json)| Op::Options {
@@ -105,11 +103,6 @@ impl Model {
             Op::Options { id, json } => drop(self.loaded.options.insert(id, json)),
             Op::Setting { key, value } => drop(self.loaded.settings.insert(key, value)),
             Op::Put(row) => drop(self.rows.insert(row.id, row)),
-            Op::State { id, state, bytes } => {
-                if let Some(row) = self.rows.get_mut(&id) {
-                    (row.state, row.bytes) = (state, bytes);
-                }
-            }
             Op::Remove(ids) => self.rows.retain(|id, _| !ids.contains(id)),
             Op::Receipt(receipt) => self.receipts.push(*receipt),
             Op::Handled { .. } => {}
@@ -155,7 +148,7 @@ proptest! {
                     ops.iter().for_each(|op| model.write(op));
                 }
                 Step::Refused(mut ops) => {
-                    ops.push(Op::State { id: 1, state: 255, bytes: 0 });
+                    ops.push(Op::Put(Row { state: 255, ..item(1, 0) }));
                     prop_assert!(journal.write(&ops).is_err());
                 }
                 Step::Reopen => {

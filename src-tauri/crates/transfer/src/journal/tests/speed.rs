@@ -45,10 +45,12 @@ fn a_million_items() {
     let mut times = Vec::new();
     for turn in 0..2_000_u32 {
         let ops: Vec<Op> = (0..20)
-            .map(|file| Op::State {
-                id: 1 + turn * 499 + file,
-                state: 4,
-                bytes: 1,
+            .map(|file| {
+                Op::Put(Row {
+                    state: 4,
+                    bytes: 1,
+                    ..item(1 + turn * 499 + file, 0)
+                })
             })
             .collect();
         let begun = Instant::now();
@@ -65,11 +67,11 @@ fn a_million_items() {
         let mut ops = Vec::new();
         for file in 0..20 {
             let id = 1 + turn * 20 + file;
-            ops.push(Op::State {
-                id,
+            ops.push(Op::Put(Row {
                 state: 5,
                 bytes: 1024,
-            });
+                ..item(id, 0)
+            }));
             ops.push(Op::Receipt(Box::new(receipt(id))));
         }
         let begun = Instant::now();
