@@ -1,5 +1,6 @@
 //! What people ask for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -194,6 +195,7 @@ impl Machine {
             if let Some(item) = machine.items.get_mut(&id) {
                 item.priority = priority;
             }
+            true
         });
     }
 
@@ -205,7 +207,9 @@ impl Machine {
                 && (start.is_some() || item.extra.is_some())
             {
                 item.extra().start_at = start;
+                return true;
             }
+            false
         });
     }
 
@@ -217,35 +221,36 @@ impl Machine {
                 && item.job.is_none()
             {
                 item.options = number;
+                return true;
             }
+            false
         });
     }
 
-    /// Moves items to another place among those beside them.
+    /// Moves items to another place among those beside them, in the order that they have.
     pub(crate) fn move_to(&mut self, now: Now, ids: &[TransferId], place: Place) {
-        // Each goes right behind the one before it, so that they keep their order.
-        let mut place = place;
-        let in_order: Vec<TransferId> = {
-            let mut known: Vec<TransferId> = ids
-                .iter()
-                .copied()
-                .filter(|id| self.contains(*id))
-                .collect();
-            known.sort_by_key(|id| self.items.get(id).map_or(0, |item| item.order));
-            known
-        };
-        for id in in_order {
-            if self.move_one(now, id, place) {
-                place = Place::After(id);
+        let mut groups: BTreeMap<TransferId, Vec<(i64, TransferId)>> = BTreeMap::new();
+        for &id in ids {
+            if let Some(item) = self.items.get(&id) {
+                let beside = groups.entry(item.parent).or_default();
+                beside.push((item.order, id));
             }
+        }
+        for (parent, mut moved) in groups {
+            moved.sort_unstable();
+            moved.dedup();
+            self.move_together(now, parent, &moved, place);
         }
     }
 
-    fn move_one(&mut self, now: Now, id: TransferId, place: Place) -> bool {
-        let Some(item) = self.items.get(&id) else {
-            return false;
-        };
-        let parent = item.parent;
+    /// Moves items of one folder. Those that they are beside are looked at once, however many are moved.
+    fn move_together(
+        &mut self,
+        now: Now,
+        parent: TransferId,
+        moved: &[(i64, TransferId)],
+        place: Place,
+    ) {
         let mut beside: Vec<(i64, TransferId)> = match self.items.get(&parent) {
             Some(folder) => folder
                 .kids
@@ -261,62 +266,79 @@ impl Machine {
                 .collect(),
         };
         beside.sort_unstable();
-        beside.retain(|&(_, other)| other != id);
-        let at = match place {
+        let anchor = match place {
             Place::First => 0,
             Place::Last => beside.len(),
             Place::Before(other) | Place::After(other) => {
                 let Some(found) = beside.iter().position(|&(_, one)| one == other) else {
-                    return false;
+                    return;
                 };
                 found + usize::from(matches!(place, Place::After(_)))
             }
         };
+        let is_moved = |one: &(i64, TransferId)| moved.binary_search(one).is_ok();
+        let at = anchor - beside[..anchor].iter().filter(|one| is_moved(one)).count();
+        beside.retain(|one| !is_moved(one));
+        let count = moved.len() as i64;
         let before = at.checked_sub(1).map(|i| beside[i].0);
         let after = beside.get(at).map(|&(order, _)| order);
-        let order = match (before, after) {
-            (None, None) => return true,
-            (None, Some(after)) => after.saturating_sub(1 << 16),
-            (Some(before), None) => before.saturating_add(1 << 16),
-            (Some(before), Some(after)) if after - before > 1 => before + (after - before) / 2,
+        let (first, step) = match (before, after) {
+            (None, None) => return,
+            (None, Some(after)) => (after.saturating_sub(count << 16), 1 << 16),
+            (Some(before), None) => (before.saturating_add(1 << 16), 1 << 16),
+            (Some(before), Some(after)) if after.saturating_sub(before) > count => {
+                let step = after.saturating_sub(before) / (count + 1);
+                (before + step, step)
+            }
             // No room between them: they are spread out.
             (Some(_), Some(_)) => {
                 for (i, &(_, other)) in beside.iter().enumerate() {
-                    self.put(now, other, ((i + 1) as i64) << 16);
+                    let place = if i < at { i } else { i + moved.len() };
+                    self.put(now, other, ((place + 1) as i64) << 16);
                 }
-                ((at as i64) << 16) + (1 << 15)
+                (((at + 1) as i64) << 16, 1 << 16)
             }
         };
-        self.next_order = self.next_order.max(order);
-        self.put(now, id, order);
-        true
+        for (i, &(_, id)) in moved.iter().enumerate() {
+            self.put(now, id, first.saturating_add(step * i as i64));
+        }
     }
 
     fn put(&mut self, now: Now, id: TransferId, order: i64) {
+        if self.items.get(&id).is_none_or(|item| item.order == order) {
+            return;
+        }
+        if self.items.get(&id).is_some_and(|item| item.parent == 0) {
+            self.next_order = self.next_order.max(order);
+        }
+        // What is below moves along in line, and stays what it is.
         self.rearrange(now, &[id], |machine, one| {
             if one == id
                 && let Some(item) = machine.items.get_mut(&id)
             {
                 item.order = order;
             }
+            one == id
         });
     }
 
-    /// Changes what decides on the place of items in line, with everything below them.
+    /// Changes what decides on the place of items in line, with everything below them. `change` tells of each item
+    /// whether it is another one now.
     fn rearrange(
         &mut self,
         now: Now,
         ids: &[TransferId],
-        mut change: impl FnMut(&mut Self, TransferId),
+        mut change: impl FnMut(&mut Self, TransferId) -> bool,
     ) {
         let ids = self.with_descendants(ids);
         for &id in &ids {
             self.unschedule_for_now(id);
         }
         for &id in &ids {
-            change(self, id);
-            self.touch(id);
-            self.journal.row(id);
+            if change(self, id) {
+                self.touch(id);
+                self.journal.row(id);
+            }
         }
         for id in ids {
             self.schedule(now, id);

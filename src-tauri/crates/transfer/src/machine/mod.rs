@@ -63,7 +63,7 @@ pub(crate) enum Action {
     Start {
         job: JobId,
         site: SiteKey,
-        assignment: Assignment,
+        assignment: Box<Assignment>,
     },
     /// Give these items of the job up; with `all`, the whole job.
     Stop { job: JobId, all: bool },
@@ -87,6 +87,8 @@ struct Site {
     /// Downloads and uploads.
     ready: [BTreeSet<Rank>; 2],
     in_flight: usize,
+    /// How many items wait for their time.
+    delayed: usize,
     /// How many connections there may be.
     most: usize,
     /// How many the server seems to allow.
@@ -99,6 +101,10 @@ struct Site {
 impl Site {
     fn rests(&self) -> bool {
         self.paused || self.held
+    }
+
+    fn has_waiting(&self) -> bool {
+        self.delayed > 0 || self.ready.iter().any(|line| !line.is_empty())
     }
 }
 
@@ -219,6 +225,7 @@ impl Machine {
         self.items.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn contains(&self, id: TransferId) -> bool {
         self.items.contains_key(&id)
     }
@@ -269,14 +276,9 @@ impl Machine {
     }
 
     fn something_waits(&self) -> bool {
-        let is_free = |site: u32| !self.sites[site as usize].rests();
         self.sites
             .iter()
-            .any(|site| !site.rests() && site.ready.iter().any(|line| !line.is_empty()))
-            || self
-                .delayed
-                .iter()
-                .any(|(_, id)| self.items.get(id).is_some_and(|item| is_free(item.site)))
+            .any(|site| !site.rests() && site.has_waiting())
     }
 
     pub(crate) fn jobs_in_flight(&self) -> usize {
@@ -356,6 +358,7 @@ impl Machine {
             key: key.clone(),
             ready: [BTreeSet::new(), BTreeSet::new()],
             in_flight: 0,
+            delayed: 0,
             most: self.rules.connections.max(1),
             limit: self.rules.connections.max(1),
             paused: false,

@@ -113,6 +113,8 @@ impl Machine {
             outcome if stopping.is_some() => self.stopped(now, id, &outcome),
             Outcome::Walked(found) => self.walked(now, id, found),
             Outcome::Skipped => {
+                // What earlier tries have left is of no use any more.
+                self.discard(id);
                 self.forget_try(id);
                 self.set_state(id, State::Skipped);
             }
@@ -227,8 +229,11 @@ impl Machine {
             return;
         };
         item.attempts = item.attempts.saturating_sub(1);
-        // Removed, if it was cancelled; a job that failed instead may have left it.
-        if item.state == State::Cancelled && matches!(outcome, Outcome::Aborted) {
+        if item.state == State::Cancelled {
+            // Removed by the job; one that failed instead may have left it.
+            if !matches!(outcome, Outcome::Aborted) {
+                self.discard(id);
+            }
             self.forget_try(id);
         }
         self.journal.row(id);
@@ -337,12 +342,7 @@ impl Machine {
     /// A site that has nothing to do is tried afresh next time: others may have gone.
     fn forget_limit(&mut self, number: u32) {
         let site = &self.sites[number as usize];
-        let waits = site.ready.iter().any(|line| !line.is_empty())
-            || self
-                .delayed
-                .iter()
-                .any(|(_, id)| self.items.get(id).is_some_and(|i| i.site == number));
-        if site.in_flight == 0 && !waits {
+        if site.in_flight == 0 && !site.has_waiting() {
             let site = &mut self.sites[number as usize];
             site.limit = site.most;
         }

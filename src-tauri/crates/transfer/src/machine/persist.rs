@@ -108,6 +108,9 @@ impl Pending {
     }
 }
 
+/// Sites and options have numbers without gaps; one beyond this is damage.
+const MOST_NUMBERS: u32 = 1 << 20;
+
 /// What few rows have, as JSON.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -269,7 +272,7 @@ impl Machine {
             ..rules
         });
         let mut numbers = BTreeMap::new();
-        for (id, key) in &loaded.sites {
+        for (id, key) in loaded.sites.range(1..MOST_NUMBERS) {
             // These are in the journal, under the numbers that they had; new ones must not get the same.
             while (machine.sites.len() as u32) + 1 < *id {
                 machine.site(&SiteKey::new(&format!("unused:{}", machine.sites.len())));
@@ -277,7 +280,7 @@ impl Machine {
             numbers.insert(*id, machine.site(&SiteKey::new(key)));
         }
         let mut options = BTreeMap::new();
-        for (id, json) in &loaded.options {
+        for (id, json) in loaded.options.range(1..MOST_NUMBERS) {
             let parsed: Options = serde_json::from_str(json).unwrap_or_else(|error| {
                 tracing::warn!(%error, "options in the journal are not understood");
                 Options::default()

@@ -33,11 +33,12 @@ impl Machine {
             if due > now.time {
                 break;
             }
-            self.delayed.pop_first();
-            if let Some(item) = self.items.get_mut(&id) {
-                item.take_extra(|extra| extra.due.take());
-            }
+            self.end_delay(id);
             self.schedule(now, id);
+        }
+        if self.full.is_some() && self.jobs.is_empty() && !self.something_waits() {
+            // Nobody is left who could find out whether there is room by now.
+            self.full = None;
         }
         if self.paused || self.closing || self.journal_trouble.is_some() {
             return actions;
@@ -60,8 +61,9 @@ impl Machine {
         let probe = self
             .full
             .as_ref()
-            .filter(|full| !full.probing)
-            .map(|full| full.again.max(now.time));
+            // Where that time is over and nothing was started, there is something else to wait for.
+            .filter(|full| !full.probing && full.again > now.time)
+            .map(|full| full.again);
         match (delayed, probe) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -81,7 +83,8 @@ impl Machine {
             && start > now.wall
         {
             let left = Duration::try_from(start.duration_since(now.wall)).unwrap_or_default();
-            self.delay(id, now.time + left);
+            // Then it is looked at again: the clock may be put right, and while the computer sleeps ours stands still.
+            self.delay(id, now.time + left.min(LONGEST_SLEEP));
             return;
         }
         let rank = self.rank(id, item);
@@ -94,18 +97,29 @@ impl Machine {
 
     pub(super) fn delay(&mut self, id: TransferId, due: Time) {
         if let Some(item) = self.items.get_mut(&id) {
-            item.extra().due = Some(due);
+            let site = item.site as usize;
+            let before = item.extra().due.replace(due);
+            if let Some(before) = before {
+                self.delayed.remove(&(before, id));
+            } else {
+                self.sites[site].delayed += 1;
+            }
             self.delayed.insert((due, id));
         }
     }
 
-    pub(super) fn unschedule(&mut self, id: TransferId) {
-        let Some(item) = self.items.get_mut(&id) else {
-            return;
-        };
-        if let Some(due) = item.take_extra(|extra| extra.due.take()) {
+    fn end_delay(&mut self, id: TransferId) {
+        if let Some(item) = self.items.get_mut(&id)
+            && let Some(due) = item.take_extra(|extra| extra.due.take())
+        {
+            let site = item.site as usize;
             self.delayed.remove(&(due, id));
+            self.sites[site].delayed -= 1;
         }
+    }
+
+    pub(super) fn unschedule(&mut self, id: TransferId) {
+        self.end_delay(id);
         if let Some(item) = self.items.get(&id)
             && item.ready
         {
@@ -277,7 +291,7 @@ impl Machine {
         Some(Action::Start {
             job,
             site: self.sites[site as usize].key.clone(),
-            assignment,
+            assignment: Box::new(assignment),
         })
     }
 

@@ -301,7 +301,7 @@ fn what_a_cancelled_item_has_left_is_removed() {
     machine.retry(at(2), &[id]);
     let actions = machine.poll(at(2));
     assert!(
-        matches!(&actions[..], [Action::Start { assignment: Assignment::File(task), .. }] if task.begun.is_none()),
+        matches!(&actions[..], [Action::Start { assignment, .. }] if matches!(&**assignment, Assignment::File(task) if task.begun.is_none())),
         "{actions:?}"
     );
 }
@@ -398,7 +398,7 @@ fn a_question_waits_for_its_answer_and_holds_nobody_up() {
         panic!("{actions:?}");
     };
     assert!(
-        matches!(assignment, Assignment::File(task) if task.answer == Some(ConflictRule::Rename))
+        matches!(&**assignment, Assignment::File(task) if task.answer == Some(ConflictRule::Rename))
     );
 }
 
@@ -489,4 +489,95 @@ fn a_million_items_are_small() {
     let waiting = machine.items.values().filter(|item| item.kids.is_none());
     assert!(waiting.clone().count() == 1000);
     assert!(waiting.clone().all(|item| item.extra.is_none()));
+}
+
+#[test]
+fn a_full_disk_keeps_nobody_busy_when_nothing_waits_for_it() {
+    let mut machine = Machine::new(rules());
+    let ids = machine.add(at(0), &[new("a", ItemKind::File, BIG)]);
+    let (job, _) = starts(&mut machine, at(0))[0].clone();
+    let full = Outcome::Failed {
+        error: Error::DiskFull { path: "/x".into() },
+        open: 1,
+    };
+    end(&mut machine, at(0), job, ids[0], full);
+    assert!(machine.next_wake(at(0)).is_some());
+    machine.pause_all(true);
+    // Its time has come, and it may not.
+    assert!(starts(&mut machine, at(100)).is_empty());
+    assert_eq!(machine.next_wake(at(100)), None);
+    machine.pause_all(false);
+    machine.cancel(&ids);
+    assert!(starts(&mut machine, at(101)).is_empty());
+    assert_eq!(machine.hold(), None);
+    assert_eq!(machine.next_wake(at(101)), None);
+}
+
+#[test]
+fn many_are_moved_together_and_those_below_are_not_written_again() {
+    let mut machine = Machine::new(Rules {
+        journalled: true,
+        ..rules()
+    });
+    let names: Vec<String> = (0..8).map(|i| format!("n{i}")).collect();
+    let files: Vec<_> = names
+        .iter()
+        .map(|name| new(name, ItemKind::Folder, None))
+        .collect();
+    let ids = machine.add(at(0), &files);
+    let order = |machine: &Machine| {
+        let mut all: Vec<_> = ids
+            .iter()
+            .map(|&id| (machine.view(id).unwrap().order, id))
+            .collect();
+        all.sort_unstable();
+        all.into_iter()
+            .map(|(_, id)| id - ids[0])
+            .collect::<Vec<_>>()
+    };
+    let (job, first) = starts(&mut machine, at(0))[0].clone();
+    assert_eq!(first, [ids[0]]);
+    let walked = Walked {
+        children: vec![child("x", ItemKind::File, BIG); 50],
+        filtered: 0,
+    };
+    end(&mut machine, at(0), job, ids[0], Outcome::Walked(walked));
+    machine.take_ops();
+    machine.move_to(at(0), &[ids[6], ids[1], ids[0]], Place::After(ids[3]));
+    assert_eq!(order(&machine), [2, 3, 0, 1, 6, 4, 5, 7]);
+    let rows = machine.take_ops().into_iter();
+    let rows = rows.filter(|op| matches!(op, Op::Put(_))).count();
+    assert_eq!(rows, 3);
+    // Relative to one that is moved along.
+    machine.move_to(at(0), &[ids[0], ids[4]], Place::Before(ids[4]));
+    assert_eq!(order(&machine), [2, 3, 1, 6, 0, 4, 5, 7]);
+    // Until there is no room between two.
+    for turn in 0..40 {
+        let (one, two) = if turn % 2 == 0 { (5, 7) } else { (7, 5) };
+        machine.move_to(at(0), &[ids[one], ids[1]], Place::After(ids[2]));
+        let found = order(&machine);
+        assert_eq!(found[0], 2, "{turn}: {found:?}");
+        assert!(found[1..3].contains(&1) && found[1..3].contains(&(one as u32)));
+        assert!(!found[1..3].contains(&(two as u32)));
+    }
+    machine.move_to(at(0), &[ids[2]], Place::Last);
+    assert_eq!(order(&machine)[7], 2);
+}
+
+#[test]
+fn a_start_time_is_looked_at_again_when_the_clock_was_put_right() {
+    let mut machine = Machine::new(rules());
+    let mut one = new("a", ItemKind::File, BIG);
+    one.options = Arc::new(Options {
+        start_at: Some(at(10_000).wall),
+        ..Options::default()
+    });
+    machine.add(at(0), &[one]);
+    assert!(starts(&mut machine, at(0)).is_empty());
+    // The computer has slept: the clock on the wall went on, ours did not.
+    let awake = Now {
+        time: Duration::from_secs(60),
+        wall: at(10_001).wall,
+    };
+    assert_eq!(starts(&mut machine, awake).len(), 1);
 }
