@@ -22,10 +22,32 @@ pub(crate) struct Pool {
 struct Connections {
     idle: Vec<Arc<dyn Remote>>,
     leased: usize,
+    /// Being opened by the job that needs it.
+    opening: usize,
     /// Being opened ahead of time.
     coming: usize,
     /// Told when one of these is there, or won't be.
     arrival: Arc<Notify>,
+}
+
+/// Where a job gets its connection from.
+enum Next {
+    Use(Arc<dyn Remote>),
+    /// One is coming.
+    Wait,
+    Open,
+}
+
+/// A connection that a job is opening for itself.
+struct Opening<'a> {
+    pool: &'a Pool,
+    site: &'a SiteKey,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.pool.with(self.site, |c| c.opening -= 1);
+    }
 }
 
 /// One connection that is being opened ahead of time.
@@ -85,6 +107,7 @@ impl Pool {
             // What was idle beside a connection that is lost is most likely lost as well, and counts at the server.
             let stale = self.with(site, |c| std::mem::take(&mut c.idle));
             leave_all(stale).await;
+            self.with(site, |c| c.opening += 1);
         } else {
             loop {
                 let arrival = self.with(site, |c| c.arrival.clone());
@@ -92,17 +115,26 @@ impl Pool {
                 tokio::pin!(arrival);
                 // From here on none is missed.
                 arrival.as_mut().enable();
-                if let Some(remote) = self.with(site, |c| c.idle.pop()) {
-                    return Ok(self.lease(site, remote, true));
+                let next = self.with(site, |c| match c.idle.pop() {
+                    Some(remote) => Next::Use(remote),
+                    None if c.coming > 0 => Next::Wait,
+                    None => {
+                        c.opening += 1;
+                        Next::Open
+                    }
+                });
+                match next {
+                    Next::Use(remote) => return Ok(self.lease(site, remote, true)),
+                    Next::Wait => arrival.await,
+                    Next::Open => break,
                 }
-                if self.with(site, |c| c.coming) == 0 {
-                    break;
-                }
-                arrival.await;
             }
         }
+        let opening = Opening { pool: self, site };
         let remote = self.remotes.connect(site).await?;
-        Ok(self.lease(site, remote, false))
+        let lease = self.lease(site, remote, false);
+        drop(opening);
+        Ok(lease)
     }
 
     /// Opens connections ahead of time, until there are so many: whoever looks into a large folder will need them, and
@@ -110,7 +142,8 @@ impl Pool {
     pub(crate) async fn prepare(&self, site: &SiteKey, most: usize) {
         let missing = self.with(site, |c| {
             // Whoever needs them has one, or is about to.
-            let missing = most.saturating_sub(c.idle.len() + c.leased.max(1) + c.coming);
+            let used = (c.leased + c.opening).max(1);
+            let missing = most.saturating_sub(c.idle.len() + used + c.coming);
             c.coming += missing;
             missing
         });
@@ -212,4 +245,40 @@ async fn leave(remote: &dyn Remote) {
 
 async fn leave_all(remotes: Vec<Arc<dyn Remote>>) {
     futures_util::future::join_all(remotes.iter().map(|remote| leave(&**remote))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::tests::fake::Fake;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_being_opened_counts() {
+        let fake = Fake::new();
+        let pool = Pool::new(Arc::new(fake.clone()));
+        let site = SiteKey::new("site");
+        // Three jobs are about to have a connection when a folder wants eight ahead of time.
+        let jobs = async {
+            let taken = futures_util::future::join_all((0..3).map(|_| pool.take(&site, false)));
+            taken
+                .await
+                .into_iter()
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+        };
+        let prepare = pool.prepare(&site, 8);
+        let (leases, ()) = tokio::join!(jobs, prepare);
+        assert_eq!(leases.len(), 3);
+        assert_eq!(fake.lock().connected, 8);
+        assert_eq!(pool.open(&site), 8);
+        // Nobody waits for one that was given up.
+        drop(leases);
+        fake.lock().limit = 0;
+        pool.close_idle(None).await;
+        assert!(pool.take(&site, false).await.is_err());
+        assert_eq!(pool.open(&site), 0);
+        pool.prepare(&site, 2).await;
+        assert!(pool.take(&site, false).await.is_err());
+    }
 }

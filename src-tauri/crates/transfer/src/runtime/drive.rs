@@ -29,7 +29,7 @@ const CLOCK_PAUSE: Duration = Duration::from_secs(30);
 
 /// What the driver does next.
 struct Turn {
-    starts: Vec<(JobId, SiteKey, Assignment, Live)>,
+    starts: Vec<(JobId, SiteKey, Box<Assignment>, Live)>,
     discards: Vec<(SiteKey, Vec<Task>)>,
     next: Option<Time>,
     close_idle: bool,
@@ -180,7 +180,11 @@ impl Shared {
 
     /// The limits of speed that a job passes through. Without the lock of the state: the connector is asked.
     fn throttles(&self, site: &SiteKey, assignment: &Assignment) -> Throttles {
-        let profile = self.profile(site);
+        // It may have changed since; what follows knows it then.
+        let profile = match self.connector {
+            Some(_) => self.ask_profile(site),
+            None => SiteProfile::default(),
+        };
         let task = match assignment {
             Assignment::Folder(task) | Assignment::File(task) => Some(task),
             Assignment::Group(tasks) => tasks.first(),
@@ -200,7 +204,13 @@ impl Shared {
         }
     }
 
-    async fn work(self: Arc<Self>, job: JobId, site: SiteKey, assignment: Assignment, live: Live) {
+    async fn work(
+        self: Arc<Self>,
+        job: JobId,
+        site: SiteKey,
+        assignment: Box<Assignment>,
+        live: Live,
+    ) {
         let ledger = JobLedger {
             shared: self.clone(),
             job,
@@ -233,6 +243,9 @@ impl Shared {
         self.change(|state, now| {
             state.jobs.remove(&job);
             state.machine.job_ended(now, job);
+            // Also where nobody is left to write: it must not be tried without a pause.
+            state.machine.journal_trouble(Some(error.to_string()));
+            state.write_again = Some(now.time + WRITE_AGAIN);
         });
     }
 

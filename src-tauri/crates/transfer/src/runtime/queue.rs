@@ -1,6 +1,6 @@
 //! The handle of a queue.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::throttles::Speeds;
 use super::writer::Writer;
-use super::{Connector, QueueConfig, QueueState, Shared, Updates, drive};
+use super::{Connector, QueueConfig, QueueState, Shared, SiteProfile, Updates, drive};
 use crate::error::Error;
 use crate::journal::{Journal, JournalError, Reader, Taken};
 use crate::machine::{Machine, Now, Rules, Time};
@@ -143,7 +143,8 @@ impl Queue {
             writer,
             speeds: Speeds::new(config.limits),
         });
-        shared.ask_profiles();
+        let sites = shared.lock().machine.sites_in_use();
+        shared.ask_profiles(&sites);
         tokio::spawn(drive::drive(shared.clone()));
         Self(Arc::new(Handle { shared }))
     }
@@ -418,31 +419,33 @@ fn rules(config: &QueueConfig, journalled: bool) -> Rules {
 impl Shared {
     /// Takes transfers in; with the number of the request that they come from, if they do.
     fn add(&self, transfers: &[NewTransfer], request: Option<i64>) -> Vec<TransferId> {
-        let ids = self.change(|state, now| {
+        // Before anything of them can start.
+        let sites: BTreeSet<&SiteKey> = transfers.iter().map(|new| &new.site).collect();
+        self.ask_profiles(sites);
+        self.change(|state, now| {
             let ids = state.machine.add(now, transfers);
             if let Some(request) = request {
                 state.machine.handled(request);
             }
             ids
-        });
-        self.ask_profiles();
-        ids
+        })
     }
 
-    /// Asks how many connections the sites of the queue may have.
-    fn ask_profiles(&self) {
-        if self.connector.is_none() {
-            return;
+    /// Asks how many connections these sites may have.
+    fn ask_profiles<'s>(&self, sites: impl IntoIterator<Item = &'s SiteKey>) {
+        if self.connector.is_some() {
+            for site in sites {
+                self.ask_profile(site);
+            }
         }
-        let sites = self.lock().machine.sites_in_use();
-        for site in sites {
-            let profile = self.profile(&site);
-            let most = profile
-                .connections
-                .unwrap_or(self.config.connections)
-                .clamp(1, 64);
-            self.lock().machine.set_connections(&site, most);
-        }
+    }
+
+    /// Asks what is special about a site, and sees to it that it has no more connections than that says.
+    pub(super) fn ask_profile(&self, site: &SiteKey) -> SiteProfile {
+        let profile = self.profile(site);
+        let most = profile.connections.unwrap_or(self.config.connections);
+        self.lock().machine.set_connections(site, most.clamp(1, 64));
+        profile
     }
 
     /// Does what another process has asked for.

@@ -183,15 +183,14 @@ fn write(journal: &mut Journal, backlog: &mut Vec<Op>, shared: &Weak<Shared>) ->
         backlog.append(&mut shared.lock().machine.take_ops());
     }
     if backlog.is_empty() {
+        clear_trouble(shared);
         return Ok(());
     }
     loop {
         let error = match journal.write(backlog) {
             Ok(()) => {
                 backlog.clear();
-                if let Some(shared) = shared.upgrade() {
-                    shared.lock().machine.journal_trouble(None);
-                }
+                clear_trouble(shared);
                 return Ok(());
             }
             Err(error) => error,
@@ -214,11 +213,17 @@ fn write(journal: &mut Journal, backlog: &mut Vec<Op>, shared: &Weak<Shared>) ->
     }
 }
 
+/// Everything is written that there was.
+fn clear_trouble(shared: &Weak<Shared>) {
+    if let Some(shared) = shared.upgrade() {
+        shared.lock().machine.journal_trouble(None);
+    }
+}
+
 fn remove_refused(backlog: &mut Vec<Op>, refused: u32) -> bool {
     let before = backlog.len();
     backlog.retain(|op| match op {
         Op::Put(row) => row.id != refused,
-        Op::State { id, .. } => *id != refused,
         Op::Receipt(receipt) => receipt.id != refused,
         Op::Site { .. } | Op::Options { .. } | Op::Setting { .. } => refused != 0,
         Op::Remove(_) | Op::Handled { .. } => true,
