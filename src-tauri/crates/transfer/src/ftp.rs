@@ -117,17 +117,10 @@ impl Remote for FtpRemote {
     }
 
     async fn make_folder(&self, folder: &RemotePath) -> Result<bool, RemoteError> {
-        let refused = match self.client.mkd(folder).await {
-            Ok(()) => return Ok(true),
-            Err(error) => error,
-        };
-        // Servers say in many ways that it is there already, so we look.
-        if matches!(refused.kind(), ErrorKind::Refused | ErrorKind::NotFound)
-            && self.client.is_dir(folder).await.map_err(remote_error)?
-        {
-            return Ok(false);
-        }
-        Err(remote_error(refused))
+        self.client
+            .mkd_or_exists(folder)
+            .await
+            .map_err(remote_error)
     }
 
     async fn is_folder(&self, path: &RemotePath) -> Result<bool, RemoteError> {

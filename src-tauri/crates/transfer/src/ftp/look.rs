@@ -64,7 +64,8 @@ impl FtpRemote {
             })),
             Ok(_) => Ok(Existing::Unknown),
             Err(error) if *error.kind() == ErrorKind::NotFound => Ok(Existing::Missing),
-            Err(error) if error.is_fatal() => Err(remote_error(error)),
+            // Of the moment: nothing may be written over for that.
+            Err(error) if error.is_fatal() || error.is_retryable() => Err(remote_error(error)),
             Err(_) => Ok(Existing::Unknown),
         }
     }
