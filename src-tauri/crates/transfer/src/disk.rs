@@ -14,6 +14,8 @@ use cap_std::fs::Dir;
 
 use crate::Facts;
 use crate::error::Error;
+#[cfg(unix)]
+use crate::partial::temporary_name;
 
 /// A local folder that things are written to.
 #[derive(Debug)]
@@ -64,11 +66,21 @@ impl Folder {
     #[cfg(unix)]
     pub(crate) fn make_link(&self, name: &OsStr, to: &OsStr) -> Result<(), Error> {
         let fail = |error| Error::local("create the link", &self.path.join(name), error);
-        match self.dir.remove_file(name) {
+        // Not in its place at once: where the system can't make it, what is there stays.
+        let mut aside = name.to_owned();
+        aside.push(".link");
+        let aside = temporary_name(&aside);
+        match self.dir.remove_file(&aside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
             _ => {}
         }
-        self.dir.symlink(to, name).map_err(fail)
+        self.dir.symlink(to, &aside).map_err(fail)?;
+        self.dir.rename(&aside, &self.dir, name).map_err(|error| {
+            if let Err(error) = self.dir.remove_file(&aside) {
+                tracing::debug!(%error, "a link was left behind");
+            }
+            fail(error)
+        })
     }
 
     /// What was renamed in it survives a loss of power.

@@ -4,14 +4,14 @@ use std::path::{Component, Path};
 
 use ftp_client::ftp_proto::RemotePath;
 
-use super::decide::{local_name, os_name, rule_of};
+use super::decide::{local_name, os_name, rule_of, temporary_of};
 use super::download::{is_refusal, no_name, parent_of};
 use super::place::facts_of;
 use super::{Job, Stop, blocking};
 use crate::ConflictRule;
 use crate::conflict::{self, Decision};
 use crate::disk::{Folder, There};
-use crate::error::Error;
+use crate::error::{Error, Retry};
 use crate::work::{Done, Outcome, Plan, Task};
 
 /// What a link says, if it leads nowhere out of the batch's folder: it is relative, goes up at its beginning only (what
@@ -109,13 +109,7 @@ impl Job<'_> {
                 ConflictRule::Skip => return Ok(Outcome::Skipped),
                 ConflictRule::Ask => return Ok(Outcome::Ask(crate::Facts::default())),
                 ConflictRule::Rename => {}
-                _ => {
-                    let deleted = self.live.or_stopped(self.remote.delete(&plan.remote)).await;
-                    if deleted.is_ok() {
-                        let again = self.remote.make_link(&plan.remote, to);
-                        made = self.live.or_stopped(again).await;
-                    }
-                }
+                _ => made = self.link_over(&plan.remote, to).await,
             }
         }
         match made? {
@@ -125,6 +119,30 @@ impl Job<'_> {
                 why: "the server can't make links like this".to_owned(),
             }
             .into()),
+        }
+    }
+
+    /// Makes a link in place of what has its name. That goes only when it is known that links can be made here.
+    async fn link_over(&self, target: &RemotePath, to: &[u8]) -> Result<bool, Stop> {
+        let Some(temporary) = temporary_of(target) else {
+            return Ok(false);
+        };
+        let made = self.remote.make_link(&temporary, to);
+        if !self.live.or_stopped(made).await? {
+            return Ok(false);
+        }
+        let pair = [(temporary.clone(), target.clone())];
+        match self.remote.rename_many(&pair).await?.pop() {
+            Some(Err(error)) if error.retry != Retry::Never => {
+                self.clean(&temporary).await;
+                Err(error.into())
+            }
+            Some(Err(_)) => {
+                self.clean(&temporary).await;
+                self.remote.delete(target).await?;
+                Ok(self.remote.make_link(target, to).await?)
+            }
+            _ => Ok(true),
         }
     }
 

@@ -14,7 +14,7 @@ use super::upload::{Step, whole_seconds};
 use super::verify::{checked, hash_of};
 use super::{CLEANING_LIMIT, Job, Left, Stop, blocking};
 use crate::conflict::Decision;
-use crate::error::Error;
+use crate::error::{Error, Retry};
 use crate::remote::Sent;
 use crate::work::{Done, Existing, Finishing, Identity, Note, Outcome, StopKind, Task};
 use crate::{ConflictRule, Facts, HashCheck, KeepTime, UploadName};
@@ -316,7 +316,19 @@ impl Job<'_> {
         self.ledger.note(notes.collect()).await?;
         let refused = self.rename_these(named, left).await?;
         // Where a server does not rename over a file, that is deleted first: all of the new one is there.
-        let (over, mut alone): (Vec<_>, Vec<_>) = refused.into_iter().partition(|s| s.replaces);
+        let (mut over, mut alone): (Vec<_>, Vec<_>) = refused.into_iter().partition(|s| s.replaces);
+        if !over.is_empty() {
+            let sent: Vec<_> = over.iter().map(|s| s.path.clone()).collect();
+            let mut found = self.remote.existing(&sent).await?.into_iter();
+            let (gone, there): (Vec<_>, Vec<_>) = over
+                .into_iter()
+                .partition(|_| found.next() == Some(Existing::Missing));
+            over = there;
+            // Somebody has taken them away: nothing is there to take the place of what would be deleted.
+            for one in gone {
+                self.go_alone(left, one.task);
+            }
+        }
         if !over.is_empty() {
             let targets: Vec<_> = over.iter().map(|s| s.task.plan.remote.clone()).collect();
             self.remote.delete_many(&targets).await?;
@@ -348,6 +360,10 @@ impl Job<'_> {
         for (one, outcome) in stored.into_iter().zip(outcomes) {
             match outcome {
                 Ok(()) => self.end(left, one.task, Outcome::Done(Box::new(one.done))),
+                // Of the moment: the next try finds what was sent.
+                Err(error) if error.retry != Retry::Never => {
+                    self.fail(left, one.task, error.into());
+                }
                 Err(_) => refused.push(one),
             }
         }

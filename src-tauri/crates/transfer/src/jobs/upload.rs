@@ -10,7 +10,7 @@ use super::decide::{self, decide, is_same_source, remote_name, rule_of, temporar
 use super::{CLEANING_LIMIT, Job, OrUnknown, Stop, blocking};
 use crate::conflict::Decision;
 use crate::disk::{self, Source};
-use crate::error::Error;
+use crate::error::{Error, Retry};
 use crate::remote::Start;
 use crate::work::{Done, Existing, Finishing, Identity, Note, Outcome, Task};
 use crate::{Checks, ConflictRule, Facts, UploadName};
@@ -210,7 +210,7 @@ impl Job<'_> {
     }
 
     /// What is there is neither the old file nor the new one. If it can't be deleted, it stays.
-    async fn clean(&self, path: &RemotePath) {
+    pub(super) async fn clean(&self, path: &RemotePath) {
         let deleted = self.remote.delete(path);
         if let Ok(Err(error)) = tokio::time::timeout(CLEANING_LIMIT, deleted).await {
             tracing::info!(%error, %path, "an upload that was given up was left on the server");
@@ -270,16 +270,19 @@ impl Job<'_> {
             Some(Err(error)) => error,
             _ => return Ok(Step::Done(Outcome::Done(Box::new(done)))),
         };
-        if refused.connection_lost {
+        if refused.retry != Retry::Never {
+            // Of the moment: what was sent is found by the next try, and what has the name keeps it until then.
             return Err(refused.into());
+        }
+        let names = [from.clone(), to.clone()];
+        let found = self.remote.existing(&names).await?;
+        if let Some(Existing::Missing) = found.first() {
+            // Somebody has taken it away: nothing is there to take the place of what would be deleted.
+            return Ok(Step::Refused(refused.into()));
         }
         if !replaces {
             // Somebody may have put something there meanwhile.
-            let found = self
-                .remote
-                .existing(&pairs.clone().map(|(_, to)| to))
-                .await?;
-            if let Some(Existing::File(there)) = found.first() {
+            if let Some(Existing::File(there)) = found.get(1) {
                 let source = Facts {
                     size: Some(done.bytes),
                     modified: None,
@@ -305,6 +308,7 @@ impl Job<'_> {
             .is_some()
         {
             match self.remote.rename_many(&pairs).await?.pop() {
+                Some(Err(error)) if error.retry != Retry::Never => return Err(error.into()),
                 Some(Err(error)) => refused = error,
                 _ => return Ok(Step::Done(Outcome::Done(Box::new(done)))),
             }

@@ -65,6 +65,8 @@ pub(crate) struct State {
     pub(crate) no_temporary: bool,
     /// RNTO is refused where something has the name.
     pub(crate) no_overwriting: bool,
+    /// RNFR is refused for the moment.
+    pub(crate) busy_rename: bool,
     /// RNFR is refused.
     pub(crate) no_rename: bool,
     /// Downloads can't begin in the middle.
@@ -77,6 +79,8 @@ pub(crate) struct State {
     pub(crate) hashes: bool,
     pub(crate) hash_of: Option<Vec<u8>>,
     pub(crate) no_links: bool,
+    /// Links are refused as any file would be.
+    pub(crate) refuses_links: bool,
     /// What the next file that is downloaded becomes half-way.
     pub(crate) changes: Option<(Vec<u8>, i64)>,
     /// What was asked for: `RETR /f 0`.
@@ -400,6 +404,9 @@ impl Remote for FakeRemote {
         if state.no_links {
             return Ok(false);
         }
+        if state.files.contains_key(&link.to_string()) || state.refuses_links {
+            return Err(refused());
+        }
         let to = String::from_utf8_lossy(to).into_owned();
         state.links.insert(link.to_string(), to);
         Ok(true)
@@ -435,8 +442,14 @@ impl Remote for FakeRemote {
             state.log.push(format!("RNTO {to}"));
             let (from, to) = (from.to_string(), to.to_string());
             let is_taken = state.files.contains_key(&to) && state.no_overwriting;
-            outcomes.push(if state.no_rename || is_taken {
+            outcomes.push(if state.busy_rename {
+                Err(error("450", Retry::Backoff, false))
+            } else if state.no_rename || is_taken {
                 Err(refused())
+            } else if let Some(link) = state.links.remove(&from) {
+                state.files.remove(&to);
+                state.links.insert(to, link);
+                Ok(())
             } else {
                 state.files.remove(&from).ok_or_else(refused).map(|file| {
                     state.files.insert(to.clone(), file);

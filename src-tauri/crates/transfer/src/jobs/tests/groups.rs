@@ -226,3 +226,28 @@ async fn a_hash_that_differs_fails_in_a_group_too() {
         no_temporaries(&b.remote_names());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_has_the_names_stays_while_the_server_is_busy() {
+    let b = up(3);
+    let old = |b: &Bench| (1..=3).all(|id| b.fake.content(&format!("/g{id}")).unwrap() == b"old");
+    for id in 1..=3 {
+        b.fake.file(&format!("/g{id}"), b"old", 1);
+    }
+    b.fake.lock().busy_rename = true;
+    b.fake.lock().no_overwriting = true;
+    b.run(Assignment::Group(group(&b, Upload, 3))).await;
+    for id in 1..=3 {
+        let outcome = b.outcome(id);
+        assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
+    }
+    assert!(old(&b));
+    b.log();
+    b.fake.lock().busy_rename = false;
+    b.run(Assignment::Group(group(&b, Upload, 3))).await;
+    for id in 1..=3 {
+        assert!(matches!(b.outcome(id), Outcome::Done(_)));
+        assert_eq!(b.fake.content(&format!("/g{id}")).unwrap(), small(id));
+    }
+    assert_eq!(count(&b.log(), "STOR"), 0);
+}

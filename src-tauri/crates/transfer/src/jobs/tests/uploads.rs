@@ -153,6 +153,44 @@ async fn servers_that_refuse_get_it_another_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_has_the_name_stays_while_the_server_is_busy() {
+    let b = ready();
+    b.fake.file("/f", b"old", 1);
+    b.fake.lock().busy_rename = true;
+    b.fake.lock().no_overwriting = true;
+    let error = b.failed(b.up(1)).await;
+    assert_eq!(error.retry(), crate::Retry::Backoff);
+    assert_eq!(b.fake.content("/f").unwrap(), b"old");
+    assert_eq!(b.remote_names(), ["/.f.slippart", "/f"]);
+    b.log();
+    b.fake.lock().busy_rename = false;
+    b.fake.lock().no_overwriting = false;
+    b.done(b.up(1)).await;
+    assert_eq!(b.fake.content("/f").unwrap(), content(LENGTH));
+    assert_eq!(stores(&b.log()), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_cant_be_made_costs_nothing() {
+    let b = ready();
+    b.fake.file("/l", b"old", 1);
+    let link = |id| {
+        let mut task = b.task(id, Upload, "l", "/l");
+        task.plan.kind = ItemKind::Link;
+        task.plan.link_to = Some(b"f".to_vec());
+        task.answer = Some(ConflictRule::Overwrite);
+        task
+    };
+    b.fake.lock().refuses_links = true;
+    b.failed(link(1)).await;
+    assert_eq!(b.fake.content("/l").unwrap(), b"old");
+    b.fake.lock().refuses_links = false;
+    b.done(link(2)).await;
+    assert_eq!(b.fake.lock().links["/l"], "f");
+    assert_eq!(b.remote_names(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelled_is_removed_and_paused_is_kept() {
     for name in [UploadName::Temporary, UploadName::Final] {
         let mut b = ready();
