@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 use crate::desktop::{Driver, PATIENCE, run};
 
+/// How long the window may take to come up.
+const STARTING: Duration = Duration::from_secs(90);
+
 /// A person's home: what is in it survives the app.
 #[derive(Debug)]
 pub(crate) struct Home {
@@ -166,11 +169,15 @@ impl App {
         let serde_json::Value::Object(capabilities) = options else {
             unreachable!()
         };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&driver.address())
-            .await
-            .unwrap_or_else(|error| panic!("no window: {error}\n{}", driver.log()));
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities);
+        let address = driver.address();
+        // A start takes long on a busy computer, but never so long.
+        let client = match tokio::time::timeout(STARTING, builder.connect(&address)).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => panic!("no window: {error}\n{}", driver.log()),
+            Err(_) => panic!("the window does not come up\n{}", driver.log()),
+        };
         client
             .update_timeouts(TimeoutConfiguration::new(
                 Some(Duration::from_secs(60)),

@@ -140,14 +140,17 @@ impl Drop for Driver {
 }
 
 fn runs(pid: u32) -> bool {
-    // What has ended and was not waited for is no longer running.
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        !stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .starts_with(" Z")
-    })
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    let waits_for_its_parent = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .starts_with(" Z");
+    // Its first thread may have ended before others, which still hold what it had: its name on the bus as well.
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    !waits_for_its_parent || threads > 1
 }
 
 /// Children, and theirs.
