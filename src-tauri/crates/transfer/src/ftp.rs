@@ -188,7 +188,7 @@ impl Remote for FtpRemote {
         let mut hashes = match told {
             None => Vec::new(),
             Some((algorithm, hashes)) => {
-                let algorithm = ours(algorithm);
+                let algorithm = HashAlgorithm::from(algorithm);
                 hashes
                     .into_iter()
                     .map(|hash| hash.map(|hash| (algorithm, hash)))
@@ -336,16 +336,6 @@ async fn forward<T, U>(
     };
     let (done, ()) = tokio::join!(work, pass);
     done.map_err(remote_error)
-}
-
-fn ours(algorithm: ftp_client::HashAlgorithm) -> HashAlgorithm {
-    match algorithm {
-        ftp_client::HashAlgorithm::Sha512 => HashAlgorithm::Sha512,
-        ftp_client::HashAlgorithm::Sha256 => HashAlgorithm::Sha256,
-        ftp_client::HashAlgorithm::Sha1 => HashAlgorithm::Sha1,
-        ftp_client::HashAlgorithm::Md5 => HashAlgorithm::Md5,
-        ftp_client::HashAlgorithm::Crc32 => HashAlgorithm::Crc32,
-    }
 }
 
 async fn unless_unsupported<T>(

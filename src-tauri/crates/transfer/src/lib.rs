@@ -21,6 +21,7 @@
 #![warn(missing_docs)]
 
 mod conflict;
+mod digest;
 mod disk;
 mod error;
 mod filter;

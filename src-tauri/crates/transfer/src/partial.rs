@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-pub(crate) use self::name::{is_temporary, temporary_bytes, temporary_name};
+pub(crate) use self::name::{is_temporary, is_temporary_name, temporary_bytes, temporary_name};
 
 use self::claim::{Claim, claim, inode_of, names_inode, open_target};
 use crate::disk::Folder;

@@ -46,7 +46,11 @@ struct Opening<'a> {
 
 impl Drop for Opening<'_> {
     fn drop(&mut self) {
-        self.pool.with(self.site, |c| c.opening -= 1);
+        let arrival = self.pool.with(self.site, |c| {
+            c.opening -= 1;
+            c.arrival.clone()
+        });
+        arrival.notify_waiters();
     }
 }
 
@@ -103,6 +107,25 @@ impl Pool {
         site: &'a SiteKey,
         fresh: bool,
     ) -> Result<Lease<'a>, RemoteError> {
+        self.take_of(site, fresh, usize::MAX).await
+    }
+
+    /// A connection for what is no job, and so is not counted by whoever starts these: where all of the `most` that there may be
+    /// are in use, it waits until one is idle.
+    pub(crate) async fn take_spare<'a>(
+        &'a self,
+        site: &'a SiteKey,
+        most: usize,
+    ) -> Result<Lease<'a>, RemoteError> {
+        self.take_of(site, false, most.max(1)).await
+    }
+
+    async fn take_of<'a>(
+        &'a self,
+        site: &'a SiteKey,
+        fresh: bool,
+        most: usize,
+    ) -> Result<Lease<'a>, RemoteError> {
         if fresh {
             // What was idle beside a connection that is lost is most likely lost as well, and counts at the server.
             let stale = self.with(site, |c| std::mem::take(&mut c.idle));
@@ -117,7 +140,7 @@ impl Pool {
                 arrival.as_mut().enable();
                 let next = self.with(site, |c| match c.idle.pop() {
                     Some(remote) => Next::Use(remote),
-                    None if c.coming > 0 => Next::Wait,
+                    None if c.coming > 0 || c.leased + c.opening >= most => Next::Wait,
                     None => {
                         c.opening += 1;
                         Next::Open
@@ -212,6 +235,7 @@ impl Lease<'_> {
         self.held = false;
         let remote = self.remote.clone();
         self.pool.with(self.site, |c| c.idle.push(remote));
+        // Dropped, it tells those who wait.
     }
 
     /// Takes leave of the server, so that the next connection finds this one gone.
@@ -223,7 +247,11 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.pool.with(self.site, |c| c.leased -= 1);
+        let arrival = self.pool.with(self.site, |c| {
+            c.leased -= 1;
+            c.arrival.clone()
+        });
+        arrival.notify_waiters();
         // The job has died, or nobody waited for the end of it.
         if self.held
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -272,6 +300,14 @@ mod tests {
         assert_eq!(leases.len(), 3);
         assert_eq!(fake.lock().connected, 8);
         assert_eq!(pool.open(&site), 8);
+        // Who is no job has none of its own while there are as many as there may be.
+        let mut leases = leases;
+        pool.close_idle(None).await;
+        let mut spare = Box::pin(pool.take_spare(&site, 3));
+        assert!(futures_util::poll!(&mut spare).is_pending());
+        leases.pop().unwrap().give_back();
+        assert!(spare.await.unwrap().reused());
+        assert_eq!(fake.lock().connected, 8);
         // Nobody waits for one that was given up.
         drop(leases);
         fake.lock().limit = 0;

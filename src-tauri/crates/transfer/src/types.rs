@@ -162,6 +162,18 @@ pub enum HashAlgorithm {
     Crc32,
 }
 
+impl From<ftp_client::HashAlgorithm> for HashAlgorithm {
+    fn from(algorithm: ftp_client::HashAlgorithm) -> Self {
+        match algorithm {
+            ftp_client::HashAlgorithm::Sha512 => Self::Sha512,
+            ftp_client::HashAlgorithm::Sha256 => Self::Sha256,
+            ftp_client::HashAlgorithm::Sha1 => Self::Sha1,
+            ftp_client::HashAlgorithm::Md5 => Self::Md5,
+            ftp_client::HashAlgorithm::Crc32 => Self::Crc32,
+        }
+    }
+}
+
 impl std::fmt::Display for HashAlgorithm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -110,8 +110,8 @@ pub(crate) async fn run(
 }
 
 /// Removes what earlier tries have left of items that nobody wants any more: temporary files here and, if a connection
-/// can be had, there.
-pub(crate) async fn discard(pool: &Pool, site: &SiteKey, tasks: &[Task]) {
+/// can be had among the `most` that there may be, there.
+pub(crate) async fn discard(pool: &Pool, site: &SiteKey, most: usize, tasks: &[Task]) {
     let (downloads, uploads): (Vec<&Task>, Vec<&Task>) = tasks
         .iter()
         .filter(|task| task.plan.kind == ItemKind::File && task.begun.is_some())
@@ -126,7 +126,7 @@ pub(crate) async fn discard(pool: &Pool, site: &SiteKey, tasks: &[Task]) {
     if temporaries.is_empty() {
         return;
     }
-    if let Ok(lease) = pool.take(site, false).await {
+    if let Ok(lease) = pool.take_spare(site, most).await {
         match lease.remote().delete_many(&temporaries).await {
             Ok(_) => lease.give_back(),
             Err(_) => lease.close().await,

@@ -1,17 +1,14 @@
 //! What is checked of a file that has arrived.
 
 use std::fs::File;
-use std::io::Read;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
-use ftp_client::ftp_proto::RemotePath;
-use md5::Digest as _;
-
 use super::{Job, OrUnknown, Stop, blocking};
+use crate::digest::hash_of;
 use crate::error::Error;
 use crate::work::Task;
-use crate::{Checks, Facts, HashAlgorithm, HashCheck};
+use crate::{Checks, Facts, HashCheck};
+use ftp_client::ftp_proto::RemotePath;
 
 /// A transfer that took longer than this may have outlived what its source was when it began.
 pub(super) const LONG: Duration = Duration::from_secs(5);
@@ -23,69 +20,6 @@ pub(super) fn checked(size: bool) -> Checks {
         size,
         ..Checks::default()
     }
-}
-
-/// The hash of a file, in lower-case hexadecimal, read from where it stands to its end.
-pub(super) fn hash_of(mut file: File, algorithm: HashAlgorithm) -> std::io::Result<String> {
-    let mut hasher = Hasher::new(algorithm);
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
-}
-
-/// The hash of what is in memory.
-pub(super) fn hash_of_bytes(bytes: &[u8], algorithm: HashAlgorithm) -> String {
-    let mut hasher = Hasher::new(algorithm);
-    hasher.update(bytes);
-    hasher.finish()
-}
-
-enum Hasher {
-    Sha(Box<digest::Context>),
-    Md5(md5::Md5),
-    Crc32(crc32fast::Hasher),
-}
-
-impl Hasher {
-    fn new(algorithm: HashAlgorithm) -> Self {
-        let sha = |algorithm| Self::Sha(Box::new(digest::Context::new(algorithm)));
-        match algorithm {
-            HashAlgorithm::Sha512 => sha(&digest::SHA512),
-            HashAlgorithm::Sha256 => sha(&digest::SHA256),
-            HashAlgorithm::Sha1 => sha(&digest::SHA1_FOR_LEGACY_USE_ONLY),
-            HashAlgorithm::Md5 => Self::Md5(md5::Md5::new()),
-            HashAlgorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Sha(sha) => sha.update(bytes),
-            Self::Md5(md5) => md5.update(bytes),
-            Self::Crc32(crc) => crc.update(bytes),
-        }
-    }
-
-    fn finish(self) -> String {
-        match self {
-            Self::Sha(sha) => hex(sha.finish().as_ref()),
-            Self::Md5(md5) => hex(&md5.finalize()),
-            Self::Crc32(crc) => format!("{:08x}", crc.finalize()),
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl Job<'_> {
@@ -172,30 +106,5 @@ impl Job<'_> {
         }
         checks.hash = Some(algorithm);
         Ok(Some(ours))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn known_hashes() {
-        for (algorithm, hash) in [
-            (HashAlgorithm::Crc32, "352441c2"),
-            (HashAlgorithm::Md5, "900150983cd24fb0d6963f7d28e17f72"),
-            (
-                HashAlgorithm::Sha1,
-                "a9993e364706816aba3e25717850c26c9cd0d89d",
-            ),
-            (
-                HashAlgorithm::Sha256,
-                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-            ),
-        ] {
-            assert_eq!(hash_of_bytes(b"abc", algorithm), hash);
-        }
-        let sha512 = hash_of_bytes(b"abc", HashAlgorithm::Sha512);
-        assert!(sha512.starts_with("ddaf35a193617aba") && sha512.len() == 128);
     }
 }

@@ -173,14 +173,14 @@ async fn hashes(
         .hash(on_server, &ftp_client::HashAlgorithm::ALL)
         .await;
     let (algorithm, there) = match told {
-        Ok(Some((algorithm, there))) => (ours(algorithm), there),
+        Ok(Some((algorithm, there))) => (algorithm.into(), there),
         Ok(None) => return Ok(None),
         Err(error) if is_answer(&error) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let here = tokio::task::spawn_blocking(move || {
         let file = std::fs::File::open(&on_disk);
-        let hash = file.and_then(|mut file| super::digest::hex(&mut file, algorithm));
+        let hash = file.and_then(|file| crate::digest::hash_of(file, algorithm));
         hash.map_err(|error| local_error("read", &on_disk, error))
     })
     .await
@@ -192,16 +192,6 @@ async fn hashes(
 fn is_answer(error: &Error) -> bool {
     let answered = error.reply().is_some() || *error.kind() == ErrorKind::Unsupported;
     answered && !error.is_fatal()
-}
-
-fn ours(algorithm: ftp_client::HashAlgorithm) -> HashAlgorithm {
-    match algorithm {
-        ftp_client::HashAlgorithm::Sha512 => HashAlgorithm::Sha512,
-        ftp_client::HashAlgorithm::Sha256 => HashAlgorithm::Sha256,
-        ftp_client::HashAlgorithm::Sha1 => HashAlgorithm::Sha1,
-        ftp_client::HashAlgorithm::Md5 => HashAlgorithm::Md5,
-        ftp_client::HashAlgorithm::Crc32 => HashAlgorithm::Crc32,
-    }
 }
 
 /// The time in a reply to MDTM, which is UTC (RFC 3659 section 3.1).

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::plan::display_local;
 use super::tree::{
     DEEPEST, MOST_ENTRIES, Node, NodeKind, NodeName, Role, SPECIAL, Tree, UNSENDABLE, display_key,
-    is_temporary, join_key, part_of,
+    join_key, part_of,
 };
 use super::{MirrorError, MirrorOptions};
 use crate::filter::{CompiledFilter, Filter};
@@ -192,7 +192,8 @@ impl Walk<'_> {
         let taken = self
             .filter
             .verdict(&filtered, is_folder, node.size, modified);
-        node.excluded = !taken || (!is_folder && is_temporary(name.as_encoded_bytes()));
+        node.excluded =
+            !taken || (!is_folder && crate::partial::is_temporary_name(name.as_encoded_bytes()));
         let Some(part) = part_of(&node.name, self.options.names) else {
             node.kind = NodeKind::Other(UNSENDABLE);
             let key = join_key(&here.key, &name);

@@ -19,7 +19,6 @@
 mod apply;
 mod ask;
 mod compare;
-mod digest;
 mod equal;
 mod local;
 mod plan;

@@ -11,8 +11,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::local::filter_for;
 use super::tree::{
-    DEEPEST, MOST_ENTRIES, Node, NodeKind, NodeName, Role, SPECIAL, Tree, is_temporary, join_key,
-    part_of,
+    DEEPEST, MOST_ENTRIES, Node, NodeKind, NodeName, Role, SPECIAL, Tree, join_key, part_of,
 };
 use super::{MirrorError, MirrorOptions};
 use crate::filter::CompiledFilter;
@@ -298,7 +297,7 @@ impl Gathering<'_> {
         let taken = self
             .filter
             .verdict(&relative, is_folder, found.size, modified);
-        let excluded = !taken || (!is_folder && is_temporary(name.as_bytes()));
+        let excluded = !taken || (!is_folder && crate::partial::is_temporary_name(name.as_bytes()));
         let key = join_key(&folder.key, &part);
         let node = Node {
             name: node_name,

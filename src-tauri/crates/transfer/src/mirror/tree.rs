@@ -189,8 +189,3 @@ pub(super) fn prefixes(key: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(super) fn display_key(key: &[u8]) -> String {
     escape(key, usize::MAX)
 }
-
-/// Whether it is a file that an unfinished transfer has left.
-pub(super) fn is_temporary(name: &[u8]) -> bool {
-    name.starts_with(b".") && name.ends_with(b".slippart")
-}

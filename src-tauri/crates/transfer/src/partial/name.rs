@@ -33,8 +33,13 @@ pub(crate) fn temporary_name(name: &OsStr) -> OsString {
 }
 
 pub(crate) fn is_temporary(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes();
-    bytes.starts_with(b".") && bytes.ends_with(SUFFIX.as_bytes())
+    is_temporary_name(name.as_encoded_bytes())
+}
+
+/// The same for a name on either side. In whatever case: there are file systems that don't tell them apart.
+pub(crate) fn is_temporary_name(name: &[u8]) -> bool {
+    let end = name.len().checked_sub(SUFFIX.len()).map(|at| &name[at..]);
+    name.starts_with(b".") && end.is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX.as_bytes()))
 }
 
 /// As [`temporary_name`], for a name on a server.

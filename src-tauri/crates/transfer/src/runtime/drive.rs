@@ -54,7 +54,8 @@ pub(super) async fn drive(shared: Arc<Shared>) {
         }
         for (site, tasks) in turn.discards {
             let shared = shared.clone();
-            tokio::spawn(async move { jobs::discard(&shared.pool, &site, &tasks).await });
+            let most = shared.lock().machine.connections(&site);
+            tokio::spawn(async move { jobs::discard(&shared.pool, &site, most, &tasks).await });
         }
         if turn.close_idle {
             // In a task of its own: a server that is slow to say goodbye holds nobody up.
