@@ -17,6 +17,7 @@ mod model;
 mod outcome;
 mod persist;
 mod rate;
+mod restore;
 mod schedule;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 mod drive;
 mod ledger;
 mod queue;
+mod requests;
 mod throttles;
 mod updates;
 mod writer;

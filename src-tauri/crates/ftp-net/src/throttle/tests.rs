@@ -1,0 +1,168 @@
+#![allow(clippy::unwrap_used)]
+use proptest::prelude::*;
+
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn limit(bytes: u64) -> Option<NonZeroU64> {
+    NonZeroU64::new(bytes)
+}
+
+/// A transfer of pieces of `piece` bytes as fast as the meter lets it, for `time`, waking `late` after its time.
+fn run(limit_: u64, piece: u64, late: Duration, time: Duration) -> u64 {
+    let begin = Instant::now();
+    let mut now = begin;
+    let mut meter = Meter::new(now, limit(limit_));
+    let mut moved = 0;
+    loop {
+        let place = meter.take(now, piece);
+        moved += piece;
+        while let Some(wait) = meter.wait(now, place) {
+            now += wait + late;
+        }
+        if now - begin >= time {
+            return moved;
+        }
+    }
+}
+
+#[test]
+fn ten_seconds_bring_what_the_limit_says_however_late_the_thread_wakes() {
+    for rate in [10_000, 123_457, 1_000_000, 100_000_000] {
+        for late in [Duration::ZERO, MS / 10, 3 * MS, 20 * MS] {
+            let piece = piece_of(limit(rate).unwrap());
+            let moved = run(rate, piece, late, 10_000 * MS);
+            let off = moved.abs_diff(10 * rate) as f64 / (10 * rate) as f64;
+            assert!(off < 0.02, "{rate} B/s, {late:?} late: {moved}");
+        }
+    }
+}
+
+#[test]
+fn what_was_not_used_is_made_up_for_only_a_little() {
+    let begin = Instant::now();
+    let mut meter = Meter::new(begin, limit(1_000_000));
+    let now = begin + 3_600_000 * MS;
+    // An hour of silence is worth no more than this.
+    let place = meter.take(now, 150_000);
+    assert_eq!(meter.wait(now, place), None);
+    let place = meter.take(now, 1_000);
+    assert_eq!(meter.wait(now, place), Some(MS));
+}
+
+#[test]
+fn whoever_waits_follows_a_limit_that_changes() {
+    let begin = Instant::now();
+    let mut meter = Meter::new(begin, limit(1_000));
+    let place = meter.take(begin, 10_000);
+    assert_eq!(meter.wait(begin, place), Some(10_000 * MS));
+    let now = begin + 1_000 * MS;
+    meter.set_limit(now, limit(9_000));
+    assert_eq!(meter.wait(now, place), Some(1_000 * MS));
+    meter.set_limit(now, limit(90));
+    assert_eq!(meter.wait(now, place), Some(100_000 * MS));
+    meter.set_limit(now, None);
+    assert_eq!(meter.wait(now, place), None);
+    // The old debt is gone for good.
+    meter.set_limit(now, limit(1_000));
+    assert_eq!(meter.wait(now, place), None);
+    let next = meter.take(now, 500);
+    assert_eq!(meter.wait(now, next), Some(500 * MS));
+    meter.reset(now);
+    assert_eq!(meter.wait(now, next), None);
+}
+
+#[test]
+fn transfers_get_equal_shares_and_the_slowest_limit_counts() {
+    let all = Throttle::new(limit(1_000_000));
+    let own = Throttle::new(limit(100_000));
+    let begin = Instant::now() + MS;
+    let mut paces = [
+        Pace::new(all.clone().into()),
+        Pace::new(all.clone().into()),
+        Pace::new(Throttles::new(vec![all.clone(), own])),
+    ];
+    let mut moved = [0; 3];
+    let mut next = [begin; 3];
+    loop {
+        let (at, now) = (0..3)
+            .map(|i| (i, next[i]))
+            .min_by_key(|(_, t)| *t)
+            .unwrap();
+        if now > begin + 10_000 * MS {
+            break;
+        }
+        match paces[at].wait(now) {
+            Some(wait) => next[at] = now + wait.min(LOOK_AGAIN),
+            None => {
+                let piece = paces[at].piece(1 << 20) as u64;
+                moved[at] += piece;
+                paces[at].moved(now, piece);
+            }
+        }
+    }
+    let near = |bytes: u64, wanted: u64| bytes.abs_diff(wanted) * 50 < wanted;
+    assert!(near(moved.iter().sum(), 10_000_000), "{moved:?}");
+    assert!(near(moved[2], 1_000_000), "{moved:?}");
+    assert!(near(moved[0], moved[1]), "{moved:?}");
+}
+
+#[test]
+fn many_short_transfers_are_no_faster_than_a_long_one() {
+    let throttle = Throttle::new(limit(100_000));
+    let begin = Instant::now() + MS;
+    let mut now = begin;
+    for _ in 0..1000 {
+        let mut pace = Pace::new(throttle.clone().into());
+        while let Some(wait) = pace.wait(now) {
+            now += wait;
+        }
+        assert_eq!(pace.piece(1000), 1000);
+        pace.moved(now, 1000);
+    }
+    let took = now - begin;
+    assert!((9_800 * MS..10_200 * MS).contains(&took), "{took:?}");
+}
+
+#[test]
+fn without_a_limit_nothing_is_counted_and_pieces_are_whole() {
+    let throttle = Throttle::new(None);
+    let mut pace = Pace::new(throttle.clone().into());
+    let now = Instant::now();
+    assert_eq!(pace.piece(1 << 20), 1 << 20);
+    throttle.set_limit(limit(10_000));
+    // Asked for when there was no limit.
+    pace.moved(now, 1 << 20);
+    assert_eq!(pace.wait(now), None);
+    assert_eq!(pace.piece(1 << 20), 512);
+    assert_eq!(pace.piece(0), 0);
+    pace.moved(now, 512);
+    assert!(pace.wait(now).is_some());
+    throttle.set_limit(None);
+    assert_eq!(pace.wait(now), None);
+    assert!(Throttles::default().is_unlimited());
+}
+
+proptest! {
+    #[test]
+    fn any_limit_and_any_order_of_times_is_computed_without_overflow(
+        steps in prop::collection::vec((0..4u8, any::<u64>(), any::<u32>()), 1..50),
+    ) {
+        let begin = Instant::now();
+        let mut meter = Meter::new(begin, limit(u64::MAX));
+        let mut place = 0;
+        for (what, number, at) in steps {
+            let now = begin + Duration::from_millis(at.into());
+            match what {
+                0 => place = meter.take(now, number),
+                1 => meter.set_limit(now, limit(number)),
+                2 => meter.reset(now),
+                _ => prop_assert_eq!(meter.wait(now, 0), None),
+            }
+            if let Some(wait) = meter.wait(now, place) {
+                prop_assert!(wait > Duration::ZERO);
+            }
+        }
+    }
+}
