@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, Default)]
 pub struct HostMemory {
     hosts: Arc<Mutex<BTreeMap<(String, u16), Learned>>>,
+    /// Who said when that it has no TLS. Never kept beyond this program.
+    plain: Arc<Mutex<BTreeMap<(String, u16), Instant>>>,
     /// Something was learned since it was loaded or saved.
     changed: Arc<AtomicBool>,
 }
@@ -54,25 +56,12 @@ pub(crate) struct Learned {
     connections: Option<(u8, u64)>,
     /// A batch of transfers went well, in this program or an earlier one.
     pub(crate) proven: bool,
-    /// When it said that it has no TLS, in seconds since 1970. Never kept beyond this program.
-    #[serde(skip)]
-    no_tls: u64,
     /// When anything of this was learned, in seconds since 1970.
     at: u64,
 }
 
-/// So long it is believed that a server has no TLS, in seconds.
-const PLAIN: u64 = 60;
-
-impl Learned {
-    pub(crate) fn has_no_tls(&mut self) {
-        self.no_tls = seconds(SystemTime::now());
-    }
-
-    pub(crate) fn had_no_tls(&self) -> bool {
-        seconds(SystemTime::now()).saturating_sub(self.no_tls) < PLAIN
-    }
-}
+/// So long it is believed that a server has no TLS.
+const PLAIN: Duration = Duration::from_secs(60);
 
 /// How a server takes many commands at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -208,6 +197,23 @@ impl HostMemory {
             learned.at = seconds(SystemTime::now());
             self.changed.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The server has just said that it has no TLS.
+    pub(crate) fn has_no_tls(&self, host: &str, port: u16) {
+        self.plain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert((host.to_ascii_lowercase(), port), Instant::now());
+    }
+
+    /// True where it has said that a moment ago.
+    pub(crate) fn had_no_tls(&self, host: &str, port: u16) -> bool {
+        self.plain
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&(host.to_ascii_lowercase(), port))
+            .is_some_and(|at| at.elapsed() < PLAIN)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(String, u16), Learned>> {

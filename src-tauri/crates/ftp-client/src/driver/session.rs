@@ -10,7 +10,6 @@ use super::{Driver, Shared, kind::Kind};
 use crate::{
     Config, Error, ErrorKind, LogKind, Login, Security, SessionFacts, TlsMode,
     control::{self, Control},
-    memory::Learned,
 };
 
 impl Driver {
@@ -130,9 +129,7 @@ impl Driver {
                 if auth(&mut control, config.tls, old).await? {
                     secured = Some(handshake(&mut control, tls, config).await?);
                 } else {
-                    config
-                        .hosts
-                        .learn(&config.host, config.port, Learned::has_no_tls);
+                    config.hosts.has_no_tls(&config.host, config.port);
                 }
             }
         }
@@ -301,7 +298,7 @@ async fn greeting(control: &mut Control, doing: &str) -> Result<Reply, Error> {
 fn plain_lately(config: &Config) -> bool {
     config.tls == TlsMode::Auto
         && config.allow_plaintext
-        && config.hosts.get(&config.host, config.port).had_no_tls()
+        && config.hosts.had_no_tls(&config.host, config.port)
 }
 
 /// AUTH TLS, else (if `old`) AUTH SSL; false where the server has neither and the mode allows to go on without.
