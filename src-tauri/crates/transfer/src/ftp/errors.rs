@@ -39,6 +39,8 @@ pub(super) fn remote_error(error: ftp_client::Error) -> RemoteError {
     let retry = match error.kind() {
         ErrorKind::Busy => Retry::Busy,
         _ if error.is_retryable() => Retry::Backoff,
+        // A computer that has just lost its network says that the name is unknown.
+        ErrorKind::Resolve => Retry::Backoff,
         _ => Retry::Never,
     };
     RemoteError {
