@@ -33,12 +33,7 @@ impl Connector for Connect {
 
 /// A queue to one server, with short pauses before it tries again.
 pub fn queue_to(config: Config, workers: usize) -> (Queue, Log) {
-    let log = Log::default();
-    let connector = Connect {
-        config,
-        log: log.clone(),
-    };
-    let config = QueueConfig {
+    let how = QueueConfig {
         workers,
         connections: workers,
         wait_for_room: false,
@@ -48,7 +43,17 @@ pub fn queue_to(config: Config, workers: usize) -> (Queue, Log) {
         },
         ..QueueConfig::default()
     };
-    (Queue::new(config, Arc::new(connector)), log)
+    queue_with(config, how)
+}
+
+/// A queue to one server that works in some way.
+pub fn queue_with(config: Config, how: QueueConfig) -> (Queue, Log) {
+    let log = Log::default();
+    let connector = Connect {
+        config,
+        log: log.clone(),
+    };
+    (Queue::new(how, Arc::new(connector)), log)
 }
 
 /// Puts one transfer into the queue.

@@ -8,7 +8,7 @@ use std::{
 
 use ftp_net::{
     LOOK_AGAIN, NetError, Pace, Stream, Throttles, Waited,
-    copy::{self, Copied, CopyOptions, GOODBYE, Progress},
+    copy::{self, Bound, Copied, CopyOptions, GOODBYE, Progress},
     shutdown_orderly,
 };
 use ftp_proto::{Command, RemotePath};
@@ -135,8 +135,8 @@ impl Transfer {
     fn copy_options(&self, progress: Progress) -> CopyOptions {
         CopyOptions {
             progress,
-            idle: self.idle,
             throttles: self.throttles.clone(),
+            ..CopyOptions::new(self.idle)
         }
     }
 
@@ -168,8 +168,17 @@ impl Transfer {
 
     /// The copy loop, ended early when the server refuses half-way; then the server's word on it.
     async fn copy(
+        self,
+        run: impl Future<Output = Result<Copied, NetError>>,
+    ) -> Result<Copied, Error> {
+        self.copy_within(run, &Bound::default()).await
+    }
+
+    /// The same for a copy that may end before the server's file does: then the server has nothing to say that counts.
+    async fn copy_within(
         mut self,
         run: impl Future<Output = Result<Copied, NetError>>,
+        bound: &Bound,
     ) -> Result<Copied, Error> {
         let outcome = tokio::select! {
             biased;
@@ -177,6 +186,8 @@ impl Transfer {
             () = self.finished.refused() => Err(NetError::Cancelled),
         };
         match outcome {
+            // Dropped, it is given up; the session stays usable.
+            Ok(copied) if bound.is_reached() => Ok(copied),
             Ok(copied) => {
                 // Beyond what was read by hand before.
                 self.received += copied.bytes;
@@ -268,6 +279,32 @@ impl Download {
             }
             None => self.0.conclude().await.map(|()| 0),
         }
+    }
+
+    /// As [`copy_to_file`](Self::copy_to_file), but to the place `at` (bytes from the file's beginning), whatever the
+    /// file's position, and no further than `bound`, which may be lowered while it runs. When the bound is reached, the
+    /// transfer is given up, and the server's word is not waited for: [`Bound::is_reached`] tells this from the end of
+    /// the server's file. The session stays usable.
+    ///
+    /// # Errors
+    /// As [`copy_to_file`](Self::copy_to_file).
+    pub async fn copy_part_to_file(
+        mut self,
+        file: File,
+        at: u64,
+        bound: Bound,
+        progress: Progress,
+    ) -> Result<u64, Error> {
+        let Some(stream) = self.0.stream.stream.take() else {
+            return self.0.conclude().await.map(|()| 0);
+        };
+        let mut options = self.0.copy_options(progress);
+        (options.at, options.bound) = (Some(at), bound.clone());
+        let run = copy::receive_to_file(stream, file, options);
+        self.0
+            .copy_within(run, &bound)
+            .await
+            .map(|copied| copied.bytes)
     }
 
     /// Closes the data connection and waits for the server's word on the transfer. Without it a file isn't

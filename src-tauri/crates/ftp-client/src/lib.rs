@@ -43,7 +43,7 @@ pub use memory::HostMemory;
 
 pub use ftp_net::{
     Throttle, Throttles, Timeouts, Waited,
-    copy::Progress,
+    copy::{Bound, Progress},
     tls::{
         CertificateInfo, CertificateProblem, DistrustReason, Fingerprint, FingerprintError, Roots,
         Trust,

@@ -11,7 +11,7 @@ use std::{
 
 use ftp_net::{
     NetError, Stream, Throttle, Waited, connect_addr,
-    copy::{self, CopyOptions, Progress},
+    copy::{self, Bound, CopyOptions, Progress},
     listen, shutdown_orderly,
     tls::{ClientTls, DistrustReason, Purpose, Roots, ServerTls, TlsSession, Trust, Versions},
 };
@@ -197,6 +197,49 @@ async fn files_arrive_whole_in_both_directions_plain_and_encrypted() {
                 assert_eq!((up.bytes(), down.bytes()), (size as u64, size as u64));
                 assert!(content(target) == sent, "{case}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bounded_copy_writes_its_part_and_no_more() {
+    let sent = bytes(3_000_001);
+    for encrypted in [false, true] {
+        for (bound, lowered) in [
+            (1_000_003, None),
+            (1, None),
+            (2_999_999, Some(500_000)),
+            (u64::MAX, Some(2_000_000)),
+            (u64::MAX, None),
+        ] {
+            let case = format!("encrypted {encrypted}, {bound}, {lowered:?}");
+            let (near, far) = connected(encrypted).await;
+            let file = file_with(b"before it");
+            let (progress, limit) = (Progress::default(), Bound::new(bound));
+            let options = CopyOptions {
+                at: Some(5_000),
+                bound: limit.clone(),
+                ..watched(&progress)
+            };
+            if let Some(lowered) = lowered {
+                assert!(limit.lower(lowered), "{case}");
+            }
+            let expected = lowered.unwrap_or(bound).min(sent.len() as u64);
+            let (sending, receiving) = tokio::join!(
+                copy::send_from_file(far, file_with(&sent), CopyOptions::new(LIMIT)),
+                copy::receive_to_file(near, file.try_clone().unwrap(), options)
+            );
+            let received = receiving.unwrap();
+            let is_short = expected < sent.len() as u64;
+            assert!(is_short || sending.is_ok(), "{case}: {sending:?}");
+            assert_eq!(limit.is_reached(), is_short, "{case}");
+            assert_eq!((received.bytes, limit.moved()), (expected, expected));
+            assert_eq!(progress.bytes(), expected, "{case}");
+            // Where the others write stays where it was.
+            let there = content(file);
+            assert_eq!(there.len() as u64, 5_000 + expected, "{case}");
+            assert_eq!(&there[..9], b"before it", "{case}");
+            assert!(there[5_000..] == sent[..expected as usize], "{case}");
         }
     }
 }

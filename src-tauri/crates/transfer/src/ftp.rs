@@ -226,11 +226,15 @@ impl Remote for FtpRemote {
                 return Ok(Moved::Differs);
             }
         }
-        download
-            .copy_to_file(into, wire.progress.clone())
-            .await
-            .map(Moved::Bytes)
-            .map_err(transfer_error)
+        let progress = wire.progress.clone();
+        let copied = match wire.at {
+            Some(at) => {
+                let bound = wire.bound.clone();
+                download.copy_part_to_file(into, at, bound, progress).await
+            }
+            None => download.copy_to_file(into, progress).await,
+        };
+        copied.map(Moved::Bytes).map_err(transfer_error)
     }
 
     async fn piece(

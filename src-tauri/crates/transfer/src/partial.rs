@@ -123,6 +123,17 @@ impl Partial {
         self.found
     }
 
+    /// Forgets what is beyond this place: not all before it needs to be there. The target itself is left alone.
+    pub(crate) fn cut_back(&mut self, length: u64) -> Result<(), Error> {
+        if self.found > length && !self.is_target {
+            self.file
+                .set_len(length)
+                .map_err(|error| self.fail(error))?;
+            self.found = length;
+        }
+        Ok(())
+    }
+
     /// Begins from nothing.
     pub(crate) fn restart(&mut self) -> Result<(), Error> {
         self.file.set_len(0).map_err(|error| self.fail(error))?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use ftp_client::ftp_proto::RemotePath;
-use ftp_client::{FetchFile, Fetched, Progress, StoreFile, Throttles};
+use ftp_client::{Bound, FetchFile, Fetched, Progress, StoreFile, Throttles};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -27,6 +27,11 @@ pub(crate) struct Wire {
     pub(crate) throttles: Throttles,
     /// How large the whole file is, where that is known: the way may depend on it.
     pub(crate) size: Option<u64>,
+    /// A download of a part: the place in the local file (bytes from its beginning) to which it is written, whatever the
+    /// file's position.
+    pub(crate) at: Option<u64>,
+    /// A download of a part ends here, in bytes from its own beginning, though the server has more.
+    pub(crate) bound: Bound,
 }
 
 /// Where a download goes on.
@@ -41,7 +46,7 @@ pub(crate) struct Beginning {
 /// How a download went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moved {
-    /// So many bytes were written; the server has said that this was all.
+    /// So many bytes were written; the server has said that this was all, or the bound was reached.
     Bytes(u64),
     /// The server's file has other bytes than the beginning that is there. Nothing was written.
     Differs,

@@ -124,6 +124,10 @@ pub(crate) struct Identity {
     pub(crate) in_place: bool,
     /// Which number the target's name got from [`ConflictRule::Rename`]; 0: none.
     pub(crate) number: u32,
+    /// Several parts of it are written at the same time: only so much of the temporary file, from its beginning, is
+    /// certain to be there, however long it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) contiguous: Option<u64>,
 }
 
 /// What a target will look like when its file has been put in place.
@@ -211,6 +215,12 @@ pub(crate) trait Ledger: Send + Sync {
     fn ended(&self, id: TransferId, outcome: Outcome);
     /// Whether the item was cancelled (or paused) since the job began, and so is not to be finished.
     fn stopped(&self, id: TransferId) -> Option<StopKind>;
+    /// Takes one more of the site's connections for the job, if there is one that nobody waits for.
+    fn widen(&self) -> bool;
+    /// Gives back what [`widen`](Self::widen) has taken. The job has let go of the connection.
+    fn narrow(&self);
+    /// Whether others wait for a connection while the job has more than one.
+    fn is_crowded(&self) -> bool;
 }
 
 /// Why a running item is to stop.

@@ -7,7 +7,9 @@ use std::{
 
 use rustls::Connection;
 
-use super::{CHUNK, Copied, GOODBYE, pacer::Pacer, records::Inbound, waiter::Waiter};
+use super::{
+    CHUNK, Copied, GOODBYE, pacer::Pacer, records::Inbound, target::Target, waiter::Waiter,
+};
 use crate::{NetError, Stream, stream::Wire as AsyncWire};
 
 /// A connection in the hands of one thread.
@@ -58,7 +60,7 @@ impl Wire {
         crate::tcp::reset_on_drop(&self.tcp);
     }
 
-    pub(super) fn receive(&mut self, file: &File) -> Result<Copied, NetError> {
+    pub(super) fn receive(&mut self, file: &mut Target) -> Result<Copied, NetError> {
         let Self {
             tcp,
             tls,
@@ -67,6 +69,10 @@ impl Wire {
         } = self;
         if let Some(inbound) = inbound {
             let copied = inbound.receive(tcp, file, pacer)?;
+            if pacer.is_at_bound() {
+                self.reset_on_drop();
+                return Ok(copied);
+            }
             inbound.say_goodbye(tcp, pacer);
             let _ = tcp.shutdown(Shutdown::Write);
             return Ok(copied);
@@ -75,6 +81,10 @@ impl Wire {
             None => receive_plain(tcp, file, pacer)?,
             Some(tls) => tls.receive(tcp, file, pacer)?,
         };
+        if pacer.is_at_bound() {
+            self.reset_on_drop();
+            return Ok(copied);
+        }
         if let Some(tls) = tls {
             tls.connection.send_close_notify();
             // The peer has sent everything and may be gone already.
@@ -165,7 +175,11 @@ fn split(wire: AsyncWire, mut connection: Connection) -> (tokio::net::TcpStream,
     (tcp, Some(tls))
 }
 
-fn receive_plain(tcp: &TcpStream, mut file: &File, pacer: &mut Pacer) -> Result<Copied, NetError> {
+fn receive_plain(
+    tcp: &TcpStream,
+    file: &mut Target,
+    pacer: &mut Pacer,
+) -> Result<Copied, NetError> {
     #[cfg(target_os = "linux")]
     if let Some(outcome) = super::splice::receive(tcp, file, pacer) {
         return outcome;
@@ -174,7 +188,11 @@ fn receive_plain(tcp: &TcpStream, mut file: &File, pacer: &mut Pacer) -> Result<
     let mut bytes = 0;
     loop {
         pacer.wait()?;
-        let read = pacer.read(tcp, CHUNK, |piece| (&*tcp).read(&mut buffer[..piece]))?;
+        let room = pacer.claim(CHUNK);
+        if room == 0 {
+            return Ok(Copied { bytes, clean: true });
+        }
+        let read = pacer.read(tcp, room, |piece| (&*tcp).read(&mut buffer[..piece]))?;
         if read == 0 {
             return Ok(Copied { bytes, clean: true });
         }
@@ -188,17 +206,22 @@ impl Tls {
     fn receive(
         &mut self,
         tcp: &TcpStream,
-        file: &File,
+        file: &mut Target,
         pacer: &mut Pacer,
     ) -> Result<Copied, NetError> {
         let mut plain = vec![0; CHUNK];
         let mut filled = 0;
         let mut bytes = 0;
         let mut put = |data: &[u8], pacer: &mut Pacer| {
-            bytes += data.len() as u64;
-            pacer.put(data, file)
+            let room = pacer.claim(data.len());
+            bytes += room as u64;
+            pacer.put(&data[..room], file)
         };
         let clean = 'copy: loop {
+            if pacer.is_at_bound() {
+                filled = 0;
+                break true;
+            }
             // What is already decrypted goes first: rustls takes no more while it holds much.
             loop {
                 if filled == plain.len() {

@@ -5,10 +5,12 @@
 //! process; everything else goes through large buffers.
 
 mod blocking;
+mod bound;
 mod pacer;
 mod records;
 #[cfg(target_os = "linux")]
 mod splice;
+mod target;
 mod waiter;
 
 use std::{
@@ -20,7 +22,9 @@ use std::{
     time::Duration,
 };
 
+pub use bound::Bound;
 use pacer::Pacer;
+use target::Target;
 
 use crate::{NetError, Stream, Throttles};
 
@@ -66,6 +70,11 @@ pub struct CopyOptions {
     pub idle: Duration,
     /// The limits of speed. They may change while the copy runs.
     pub throttles: Throttles,
+    /// Copies into a file: the place in it (bytes from its beginning) where they write, while the file's own position
+    /// stays; `None`: at that position.
+    pub at: Option<u64>,
+    /// Copies into a file: how far they go. A connection on which the bound is reached is reset.
+    pub bound: Bound,
 }
 
 impl CopyOptions {
@@ -76,12 +85,14 @@ impl CopyOptions {
             progress: Progress::default(),
             idle,
             throttles: Throttles::default(),
+            at: None,
+            bound: Bound::default(),
         }
     }
 }
 
 /// Copies everything that `stream` brings into `file`, from the file's present position on, and closes the
-/// connection in good order.
+/// connection in good order. [`CopyOptions::at`] and [`CopyOptions::bound`] make it another place, and less.
 ///
 /// Dropping the future ends the transfer: the connection is reset at once, and the thread ends.
 ///
@@ -92,7 +103,11 @@ pub async fn receive_to_file(
     file: File,
     options: CopyOptions,
 ) -> Result<Copied, NetError> {
-    run(stream, options, move |wire| wire.receive(&file)).await
+    let at = options.at;
+    run(stream, options, move |wire| {
+        wire.receive(&mut Target { file, at })
+    })
+    .await
 }
 
 /// Sends `file` from its present position to its end, and closes the connection in good order.
@@ -115,7 +130,7 @@ async fn run(
     copy: impl FnOnce(&mut blocking::Wire) -> Result<Copied, NetError> + Send + 'static,
 ) -> Result<Copied, NetError> {
     let (watch, cancel) = waiter::pair(options.idle)?;
-    let pacer = Pacer::new(watch, options.progress, options.throttles);
+    let pacer = Pacer::new(watch, options);
     let mut wire = blocking::Wire::new(stream, pacer)?;
     let outcome = tokio::task::spawn_blocking(move || {
         let outcome = copy(&mut wire);

@@ -1,27 +1,34 @@
-use std::{
-    fs::File,
-    io::{self, Write},
-    net::TcpStream,
-    time::Instant,
-};
+use std::{io, net::TcpStream, time::Instant};
 
-use super::{Progress, waiter::Waiter};
-use crate::{LOOK_AGAIN, NetError, Pace, Throttles};
+use super::{Bound, CopyOptions, Progress, target::Target, waiter::Waiter};
+use crate::{LOOK_AGAIN, NetError, Pace};
 
 /// What a thread that copies goes by: the peer's pace, the limits', and the wish of its owner.
 pub(super) struct Pacer {
     pub(super) waiter: Waiter,
     progress: Progress,
     pace: Pace,
+    bound: Bound,
 }
 
 impl Pacer {
-    pub(super) fn new(waiter: Waiter, progress: Progress, throttles: Throttles) -> Self {
+    pub(super) fn new(waiter: Waiter, options: CopyOptions) -> Self {
         Self {
             waiter,
-            progress,
-            pace: Pace::new(throttles),
+            progress: options.progress,
+            pace: Pace::new(options.throttles),
+            bound: options.bound,
         }
+    }
+
+    /// How much of this may be written to the file; that much is to be written before it is asked again.
+    pub(super) fn claim(&self, most: usize) -> usize {
+        self.bound.claim(most)
+    }
+
+    /// Nothing more is to be written.
+    pub(super) fn is_at_bound(&self) -> bool {
+        self.bound.is_reached()
     }
 
     /// Waits until the limits let more pass.
@@ -50,7 +57,7 @@ impl Pacer {
     }
 
     /// Writes all of it to the file, as the limits allow.
-    pub(super) fn put(&mut self, mut data: &[u8], mut file: &File) -> Result<(), NetError> {
+    pub(super) fn put(&mut self, mut data: &[u8], file: &mut Target) -> Result<(), NetError> {
         while !data.is_empty() {
             self.wait()?;
             let (piece, rest) = data.split_at(self.piece(data.len()));
@@ -65,5 +72,6 @@ impl Pacer {
     pub(super) fn moved(&mut self, bytes: usize) {
         self.pace.moved(Instant::now(), bytes as u64);
         self.progress.add(bytes as u64);
+        self.bound.add(bytes as u64);
     }
 }

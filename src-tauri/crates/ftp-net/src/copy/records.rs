@@ -1,11 +1,10 @@
 use std::{
-    fs::File,
     io::{self, IoSlice, Read, Write},
     net::TcpStream,
     ops::Range,
 };
 
-use super::{CHUNK, Copied, pacer::Pacer};
+use super::{CHUNK, Copied, pacer::Pacer, target::Target};
 use crate::{
     NetError,
     tls::{Receiving, Records, record_len},
@@ -13,6 +12,15 @@ use crate::{
 
 /// How many pieces are written to the file in one call; records are usually of 16 KiB.
 const SLICES: usize = 64;
+
+/// Leaves so many bytes of the pieces.
+fn shorten(pieces: &mut Vec<Range<usize>>, mut left: usize) {
+    pieces.retain_mut(|piece| {
+        piece.end = piece.start + piece.len().min(left);
+        left -= piece.len();
+        piece.start < piece.end
+    });
+}
 
 /// A TLS connection on which we only receive, in the hands of one thread.
 pub(super) struct Inbound {
@@ -45,7 +53,7 @@ impl Inbound {
     pub(super) fn receive(
         &mut self,
         tcp: &TcpStream,
-        file: &File,
+        file: &mut Target,
         pacer: &mut Pacer,
     ) -> Result<Copied, NetError> {
         let mut bytes = 0;
@@ -64,7 +72,7 @@ impl Inbound {
                 }
             }
             bytes += self.put(&mut pieces, file, pacer)?;
-            if self.records.closed {
+            if self.records.closed || pacer.is_at_bound() {
                 break true;
             }
             self.flush(tcp, pacer)?;
@@ -98,10 +106,11 @@ impl Inbound {
     fn put(
         &self,
         pieces: &mut Vec<Range<usize>>,
-        mut file: &File,
+        file: &mut Target,
         pacer: &mut Pacer,
     ) -> Result<u64, NetError> {
-        let total: usize = pieces.iter().map(Range::len).sum();
+        let total = pacer.claim(pieces.iter().map(Range::len).sum());
+        shorten(pieces, total);
         let mut left = total;
         if left > 0 && pacer.piece(left) == left {
             let mut slices: Vec<IoSlice<'_>> = pieces

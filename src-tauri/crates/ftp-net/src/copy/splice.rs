@@ -1,8 +1,8 @@
-use std::{fs::File, io, net::TcpStream};
+use std::{io, net::TcpStream};
 
 use rustix::pipe::{self, SpliceFlags};
 
-use super::{Copied, pacer::Pacer};
+use super::{Copied, pacer::Pacer, target::Target};
 use crate::NetError;
 
 /// The pipe between socket and file. The kernel's default is 64 KiB, and each half-turn costs a call.
@@ -12,7 +12,7 @@ const PIPE: usize = 1024 * 1024;
 /// nothing has been read, and the plain loop does it.
 pub(super) fn receive(
     tcp: &TcpStream,
-    file: &File,
+    file: &mut Target,
     pacer: &mut Pacer,
 ) -> Option<Result<Copied, NetError>> {
     let (out, inlet) = pipe::pipe_with(pipe::PipeFlags::CLOEXEC).ok()?;
@@ -24,7 +24,11 @@ pub(super) fn receive(
         if let Err(error) = pacer.wait() {
             return Some(Err(error));
         }
-        let read = match pacer.read(tcp, PIPE, |piece| {
+        let room = pacer.claim(PIPE);
+        if room == 0 {
+            return Some(Ok(Copied { bytes, clean: true }));
+        }
+        let read = match pacer.read(tcp, room, |piece| {
             pipe::splice(tcp, None, &inlet, None, piece, flags).map_err(io::Error::from)
         }) {
             Ok(read) => read,
@@ -48,9 +52,16 @@ pub(super) fn receive(
 
 /// The pipe's `left` bytes into the file: by splice, or through memory where the file refuses it
 /// (one opened for appending does, and some file systems).
-fn empty(out: &impl std::os::fd::AsFd, mut file: &File, mut left: usize) -> io::Result<()> {
+fn empty(out: &impl std::os::fd::AsFd, file: &mut Target, mut left: usize) -> io::Result<()> {
     while left > 0 {
-        match pipe::splice(out, None, file, None, left, SpliceFlags::MOVE) {
+        match pipe::splice(
+            out,
+            None,
+            &file.file,
+            file.at.as_mut(),
+            left,
+            SpliceFlags::MOVE,
+        ) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(moved) => left -= moved,
             Err(rustix::io::Errno::INTR) => {}
@@ -65,7 +76,7 @@ fn empty(out: &impl std::os::fd::AsFd, mut file: &File, mut left: usize) -> io::
                         Err(error) => return Err(error.into()),
                     }
                 }
-                io::Write::write_all(&mut file, &buffer)?;
+                file.write_all(&buffer)?;
                 left = 0;
             }
             Err(error) => return Err(error.into()),

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::decide::{self, decide, is_same_source, local_name, rule_of};
 use super::place::{Found, facts_of, found_complete, look};
+use super::split::Fetch;
 use super::verify::LONG;
 use super::{Job, Stop, blocking};
 use crate::conflict::Decision;
@@ -137,22 +138,30 @@ impl Job<'_> {
     ) -> Result<(Partial, Identity), Error> {
         let (plan, folder) = (task.plan.clone(), folder.clone());
         let begun = task.begun.map_or(0, |begun| begun.number);
-        let (partial, number, in_place) = blocking(move || match decided {
-            Decision::Rename => {
-                let (partial, number) = open_numbered(&folder, &plan, begun, keep)?;
-                Ok((partial, number, false))
-            }
-            Decision::Resume => {
-                let name = local_name(&plan, 0).ok_or_else(|| no_name(&plan))?;
-                match Partial::of_target(&folder, &name)? {
-                    Some(partial) => Ok((partial, 0, true)),
-                    None => Ok((Partial::open(&folder, &name, keep)?, 0, false)),
+        let contiguous = task.begun.and_then(|begun| begun.contiguous);
+        let (partial, number, in_place) = blocking(move || {
+            let (mut partial, number, in_place) = match decided {
+                Decision::Rename => {
+                    let (partial, number) = open_numbered(&folder, &plan, begun, keep)?;
+                    (partial, number, false)
                 }
+                Decision::Resume => {
+                    let name = local_name(&plan, 0).ok_or_else(|| no_name(&plan))?;
+                    match Partial::of_target(&folder, &name)? {
+                        Some(partial) => (partial, 0, true),
+                        None => (Partial::open(&folder, &name, keep)?, 0, false),
+                    }
+                }
+                _ => {
+                    let name = local_name(&plan, begun).ok_or_else(|| no_name(&plan))?;
+                    (Partial::open(&folder, &name, keep)?, begun, false)
+                }
+            };
+            // Before anything is made of its length, and before a note that says no more of it.
+            if let Some(contiguous) = contiguous {
+                partial.cut_back(contiguous)?;
             }
-            _ => {
-                let name = local_name(&plan, begun).ok_or_else(|| no_name(&plan))?;
-                Ok((Partial::open(&folder, &name, keep)?, begun, false))
-            }
+            Ok((partial, number, in_place))
         })
         .await?;
         let identity = Identity {
@@ -160,6 +169,7 @@ impl Job<'_> {
             modified: now.modified,
             in_place,
             number,
+            contiguous: None,
         };
         Ok((partial, identity))
     }
@@ -206,13 +216,21 @@ impl Job<'_> {
         };
         let start = Instant::now();
         let mut offset = from.offset;
+        let mut has_split = false;
+        let fetch = Fetch {
+            task,
+            before,
+            identity,
+            wire: &wire,
+            has_split: &mut has_split,
+        };
         let moved = self
             .live
-            .or_stopped(self.remote.download(path, &from, file, &wire))
+            .or_stopped(self.fetch_file(fetch, &from, file))
             .await;
         let bytes = match moved {
             Ok(Moved::Bytes(bytes)) => bytes,
-            Err(stop) if offset == 0 || !is_refusal(&stop) => return Err(stop),
+            Err(stop) if offset == 0 || has_split || !is_refusal(&stop) => return Err(stop),
             // Another beginning, or no way to go on from there.
             outcome => {
                 if offset >= FAR && outcome.is_ok() {
@@ -242,7 +260,7 @@ impl Job<'_> {
             .or_stopped(self.check_size(path, size, total))
             .await?;
         checks.tail = offset > 0;
-        if fresh && (offset > 0 || start.elapsed() > LONG) {
+        if has_split || fresh && (offset > 0 || start.elapsed() > LONG) {
             self.live
                 .or_stopped(self.check_unchanged(path, before))
                 .await?;

@@ -11,7 +11,9 @@ mod fetch_group;
 mod links;
 mod load;
 mod place;
+pub(crate) mod segments;
 mod send;
+mod split;
 mod store_group;
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,8 @@ pub(crate) struct Live {
     pub(crate) cancel: CancellationToken,
     /// The limits of speed that it passes through.
     pub(crate) throttles: Throttles,
+    /// When a download goes on by several connections.
+    pub(crate) segments: segments::Rules,
     /// What finds the disk full is tried again when there is room, and goes on from where it is.
     pub(crate) waits_for_room: bool,
 }
@@ -169,6 +173,8 @@ async fn alone(
             }
         };
         let job = Job {
+            pool,
+            site,
             remote: lease.remote(),
             live,
             ledger,
@@ -204,6 +210,8 @@ async fn group(pool: &Pool, site: &SiteKey, tasks: &[Task], live: &Live, ledger:
             }
         };
         let job = Job {
+            pool,
+            site,
             remote: lease.remote(),
             live,
             ledger,
@@ -289,6 +297,8 @@ fn spoils_connection(error: &Error) -> bool {
 
 /// One connection at work.
 struct Job<'a> {
+    pool: &'a Pool,
+    site: &'a SiteKey,
     remote: &'a dyn Remote,
     live: &'a Live,
     ledger: &'a dyn Ledger,
@@ -310,7 +320,7 @@ impl Job<'_> {
         Wire {
             progress: self.live.progress.clone(),
             throttles: self.live.throttles.clone(),
-            size: None,
+            ..Wire::default()
         }
     }
 

@@ -155,6 +155,7 @@ impl Job<'_> {
                 modified: one.facts.modified,
                 in_place: one.path == one.task.plan.remote,
                 number: 0,
+                contiguous: None,
             };
             (one.task.id, Note::Begun(identity))
         });

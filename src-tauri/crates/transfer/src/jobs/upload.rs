@@ -187,6 +187,7 @@ impl Job<'_> {
             // What is only continued is no one's beginning until then: the rule finds it again.
             in_place: place.in_place && !place.is_old,
             number: upload.number,
+            contiguous: None,
         };
         if task.begun != Some(identity) || task.finishing.is_some() {
             self.go_on(task.id)?;

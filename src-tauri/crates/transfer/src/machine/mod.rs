@@ -107,11 +107,17 @@ impl Site {
     fn has_waiting(&self) -> bool {
         self.delayed > 0 || self.ready.iter().any(|line| !line.is_empty())
     }
+
+    fn is_waited_for(&self) -> bool {
+        self.ready.iter().any(|line| !line.is_empty())
+    }
 }
 
 #[derive(Debug)]
 struct Job {
     site: u32,
+    /// Connections that it has beside its first one.
+    extra: usize,
     /// What of it has not ended.
     ids: BTreeSet<TransferId>,
     targets: Vec<u64>,
@@ -343,6 +349,41 @@ impl Machine {
         let number = self.site_numbers.get(key);
         let limit = number.map_or(1, |&number| self.sites[number as usize].limit);
         limit.min(self.rules.workers)
+    }
+
+    /// Gives a job one more of its site's connections, if there is one that nobody waits for.
+    pub(crate) fn widen(&mut self, job: JobId) -> bool {
+        if self.paused || self.closing || self.journal_trouble.is_some() {
+            return false;
+        }
+        let workers: usize = self.jobs.values().map(|job| 1 + job.extra).sum();
+        let Some(job) = self.jobs.get_mut(&job).filter(|job| !job.stopping) else {
+            return false;
+        };
+        let site = &mut self.sites[job.site as usize];
+        let is_free = !site.rests() && site.in_flight < site.limit && !site.is_waited_for();
+        let can = is_free && workers < self.rules.workers;
+        if can {
+            site.in_flight += 1;
+            job.extra += 1;
+        }
+        can
+    }
+
+    /// A job gives back what it got from [`widen`](Self::widen).
+    pub(crate) fn narrow(&mut self, job: JobId) {
+        if let Some(job) = self.jobs.get_mut(&job).filter(|job| job.extra > 0) {
+            job.extra -= 1;
+            self.sites[job.site as usize].in_flight -= 1;
+        }
+    }
+
+    /// Whether others wait for a connection of the site while this job has more than one.
+    pub(crate) fn is_crowded(&self, job: JobId) -> bool {
+        self.jobs.get(&job).is_some_and(|job| {
+            let site = &self.sites[job.site as usize];
+            job.extra > 0 && site.in_flight >= site.limit && site.is_waited_for()
+        })
     }
 
     /// Adds items at the end of the queue.

@@ -165,7 +165,7 @@ impl Machine {
             self.targets.remove(target);
         }
         let site = &mut self.sites[job.site as usize];
-        site.in_flight -= 1;
+        site.in_flight -= 1 + job.extra;
         if job.probe
             && let Some(full) = &mut self.full
         {

@@ -279,6 +279,7 @@ impl Machine {
             job,
             Job {
                 site,
+                extra: 0,
                 ids: ids.into_iter().collect(),
                 targets,
                 rate: rate::Rate::start(now.time),

@@ -132,6 +132,32 @@ fn a_site_has_no_more_jobs_than_connections() {
 }
 
 #[test]
+fn a_job_has_more_connections_only_where_nobody_waits_for_them() {
+    let mut machine = Machine::new(Rules {
+        connections: 3,
+        ..rules()
+    });
+    machine.add(at(0), &[new("a", ItemKind::File, BIG)]);
+    let first = starts(&mut machine, at(0))[0].clone();
+    assert!(machine.widen(first.0) && machine.widen(first.0));
+    assert!(!machine.widen(first.0), "there are three");
+    assert!(!machine.is_crowded(first.0));
+    machine.add(at(1), &[new("b", ItemKind::File, BIG)]);
+    assert!(starts(&mut machine, at(1)).is_empty());
+    assert!(machine.is_crowded(first.0));
+    machine.narrow(first.0);
+    assert!(!machine.widen(first.0), "the other one waits for it");
+    let second = starts(&mut machine, at(1))[0].clone();
+    assert!(!machine.is_crowded(first.0));
+    // Nothing is given back twice, and what a job still has it loses when it ends.
+    machine.narrow(second.0);
+    end(&mut machine, at(2), first.0, first.1[0], done(1));
+    let more: Vec<_> = ["c", "d", "e"].map(|n| new(n, ItemKind::File, BIG)).into();
+    machine.add(at(2), &more);
+    assert_eq!(starts(&mut machine, at(2)).len(), 2);
+}
+
+#[test]
 fn small_files_share_a_job_and_leave_some_for_the_others() {
     let mut machine = Machine::new(rules());
     let small: Vec<_> = (0..30)

@@ -114,6 +114,7 @@ impl Shared {
                 } => {
                     let live = Live {
                         waits_for_room: self.config.wait_for_room,
+                        segments: self.config.segments.into(),
                         ..Live::default()
                     };
                     state.jobs.insert(job, live.clone());

@@ -39,4 +39,17 @@ impl Ledger for JobLedger {
     fn stopped(&self, id: TransferId) -> Option<StopKind> {
         self.shared.lock().machine.stopping(id)
     }
+
+    fn widen(&self) -> bool {
+        self.shared.lock().machine.widen(self.job)
+    }
+
+    fn narrow(&self) {
+        self.shared
+            .change(|state, _| state.machine.narrow(self.job));
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.shared.lock().machine.is_crowded(self.job)
+    }
 }

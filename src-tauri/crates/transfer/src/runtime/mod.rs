@@ -76,11 +76,28 @@ pub struct QueueConfig {
     pub limits: Limits,
     /// When a disk is full, wait until there is room; else the download has failed.
     pub wait_for_room: bool,
+    /// Whether one big download may go on by several connections.
+    pub segments: Segments,
+}
+
+/// Whether one big download may go on by several connections, each of which fetches a part of it (RETR after REST).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Segments {
+    /// By up to four, where 64 MiB or more are left, no limit of speed holds, nothing else waits for the site's
+    /// connections, and only as long as each one more has made it faster.
+    #[default]
+    IfFaster,
+    /// It stays with one connection.
+    Never,
+    /// By as many as there may be, from 1 MiB on, faster or not.
+    #[doc(hidden)]
+    AtOnce,
 }
 
 impl Default for QueueConfig {
     /// 32 workers, 8 connections to a site, [`RetryPolicy::default`], connections kept for 30 seconds, no limits of
-    /// speed, waiting for room on a full disk.
+    /// speed, waiting for room on a full disk, several connections for a big download where that is faster.
     fn default() -> Self {
         Self {
             workers: 32,
@@ -89,6 +106,7 @@ impl Default for QueueConfig {
             keep_idle: Duration::from_secs(30),
             limits: Limits::default(),
             wait_for_room: true,
+            segments: Segments::default(),
         }
     }
 }

@@ -83,6 +83,14 @@ pub(crate) struct State {
     pub(crate) refuses_links: bool,
     /// What the next file that is downloaded becomes half-way.
     pub(crate) changes: Option<(Vec<u8>, i64)>,
+    /// Bytes that each connection brings in 10 ms; `None`: downloads come in two halves.
+    pub(crate) slow: Option<usize>,
+    /// Bytes that all connections together bring in 10 ms.
+    pub(crate) narrow: Option<usize>,
+    /// Connections of these numbers break after so many bytes of a download.
+    pub(crate) breaks_after: BTreeMap<usize, usize>,
+    /// REST is refused on connections from this number on.
+    pub(crate) no_restart_from: Option<usize>,
     /// What was asked for: `RETR /f 0`.
     pub(crate) log: Vec<String>,
 }
@@ -224,6 +232,45 @@ impl FakeRemote {
             return Err(lost());
         }
         Ok(state)
+    }
+
+    fn restarts(&self, state: &State) -> bool {
+        !state.no_restart && state.no_restart_from.is_none_or(|from| self.number < from)
+    }
+
+    /// In small pieces at a rate, to a place in the file, as far as it may go.
+    async fn download_slowly(
+        &self,
+        content: &[u8],
+        into: &File,
+        at: u64,
+        wire: &Wire,
+    ) -> Result<Moved, Error> {
+        use std::os::unix::fs::FileExt;
+        let mut moved = 0;
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            let mut most = {
+                let state = self.fake.lock();
+                let share = state.narrow.map(|all| all / state.moving.max(1));
+                state.slow.unwrap_or(1).min(share.unwrap_or(usize::MAX))
+            };
+            let breaks_after = self.fake.lock().breaks_after.get(&self.number).copied();
+            most = most.min(breaks_after.map_or(most, |at| at - moved));
+            let room = wire.bound.claim(most.min(content.len() - moved));
+            let piece = &content[moved..moved + room];
+            into.write_all_at(piece, at + moved as u64).unwrap();
+            wire.bound.add(room as u64);
+            wire.progress.add(room as u64);
+            moved += room;
+            if breaks_after == Some(moved) {
+                self.close();
+                return Err(lost().into());
+            }
+            if moved == content.len() || wire.bound.is_reached() {
+                return Ok(Moved::Bytes(moved as u64));
+            }
+        }
     }
 
     fn breaks(&self) -> bool {
@@ -502,7 +549,7 @@ impl Remote for FakeRemote {
                 let full = std::io::ErrorKind::StorageFull.into();
                 return Err(Error::local("write", std::path::Path::new(""), full));
             }
-            if state.no_restart && start > 0 {
+            if !self.restarts(&state) && start > 0 {
                 return Err(error("502 REST", Retry::Never, false).into());
             }
             let start = state.wraps_at.map_or(start, |wrap| start % wrap);
@@ -520,6 +567,11 @@ impl Remote for FakeRemote {
             return Ok(Moved::Differs);
         };
         let _moving = Moving::new(&self.fake);
+        if let Some(at) = wire.at.filter(|_| self.fake.lock().slow.is_some()) {
+            return self.download_slowly(content, &into, at, wire).await;
+        }
+        let at = wire.at.unwrap_or(into.stream_position().unwrap());
+        into.seek(std::io::SeekFrom::Start(at)).unwrap();
         let (first, second) = content.split_at(content.len() / 2);
         into.write_all(first).unwrap();
         wire.progress.add(first.len() as u64);
@@ -544,7 +596,7 @@ impl Remote for FakeRemote {
     ) -> Result<Vec<u8>, Error> {
         let mut state = self.begin().await?;
         state.log.push(format!("RETR {file} {offset}"));
-        if state.no_restart && offset > 0 {
+        if !self.restarts(&state) && offset > 0 {
             return Err(error("502 REST", Retry::Never, false).into());
         }
         let offset = state.wraps_at.map_or(offset, |wrap| offset % wrap);

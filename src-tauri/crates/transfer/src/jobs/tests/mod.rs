@@ -4,12 +4,13 @@
 mod downloads;
 mod folders;
 mod groups;
+mod split;
 mod uploads;
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -38,6 +39,10 @@ struct Book {
     /// 0: never.
     dark_after: AtomicUsize,
     dark: Notify,
+    /// Connections that a job may have beside its first one.
+    spare: AtomicUsize,
+    /// Others wait for them.
+    crowded: AtomicBool,
 }
 
 #[async_trait]
@@ -61,6 +66,20 @@ impl Ledger for Book {
 
     fn stopped(&self, id: TransferId) -> Option<StopKind> {
         self.stopped.lock().unwrap().get(&id).copied()
+    }
+
+    fn widen(&self) -> bool {
+        let one_less = |spare: usize| spare.checked_sub(1);
+        let order = Ordering::Relaxed;
+        self.spare.fetch_update(order, order, one_less).is_ok()
+    }
+
+    fn narrow(&self) {
+        self.spare.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed)
     }
 }
 
