@@ -32,7 +32,7 @@ fn send(signal: &str, child: &Child) {
 async fn running(site: &Site, arguments: &[&str]) -> Child {
     let mut all = vec!["queue", "run", "--pin", &site.pin];
     all.extend(arguments);
-    let child = site.bench.command(all).spawn().unwrap();
+    let mut child = site.bench.command(all).spawn().unwrap();
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(20) {
         let run = site.slip(&["queue", "list"]).await.expect(0);
@@ -41,6 +41,8 @@ async fn running(site: &Site, arguments: &[&str]) -> Child {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let _ = child.kill();
+    let _ = child.wait();
     panic!("it does not begin");
 }
 
