@@ -5,7 +5,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { App } from '$lib/app';
 import type { JournalStatus, QueueSummary, TransferRow } from '$lib/backend';
 import { fakeBackend } from '$lib/backend/fake';
-import { NO_COUNTS, fakeRow } from '$lib/backend/fake-queue';
+import { NO_COUNTS } from '$lib/backend';
+import { fakeRow } from '$lib/backend/fake-queue';
 import Main from './Main.svelte';
 
 /** The window with these transfers in the queue, all of it paused so that nothing moves by itself. */

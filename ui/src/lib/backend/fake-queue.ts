@@ -4,7 +4,6 @@ import type {
   ConflictRule,
   Counts,
   ErrorData,
-  Limits,
   Priority,
   QueuePlace,
   QueueSite,
@@ -14,20 +13,7 @@ import type {
   TransferRow,
   TransferState,
 } from './types';
-
-export const NO_COUNTS: Counts = {
-  waiting: 0,
-  paused: 0,
-  asking: 0,
-  running: 0,
-  done: 0,
-  skipped: 0,
-  failed: 0,
-  cancelled: 0,
-  filtered: 0,
-};
-
-export const NO_LIMITS: Limits = { total: null, download: null, upload: null };
+import { NOTHING, NO_COUNTS, NO_LIMITS } from './empty';
 
 /** A row that only has to say what is special about it. */
 export function fakeRow(id: number, more: Partial<TransferRow> = {}): TransferRow {
@@ -62,22 +48,7 @@ export function fakeRow(id: number, more: Partial<TransferRow> = {}): TransferRo
 
 /** A summary that only has to say what is special about it. */
 export function fakeSummary(more: Partial<QueueSummary> = {}): QueueSummary {
-  return {
-    files: NO_COUNTS,
-    bytes: 0,
-    total: 0,
-    unknown: 0,
-    bytesPerSecond: 0,
-    paused: false,
-    sites: [],
-    held: null,
-    limits: NO_LIMITS,
-    timetable: '',
-    timetableLimit: null,
-    hidden: 0,
-    kept: true,
-    ...more,
-  };
+  return { ...NOTHING, ...more };
 }
 
 /** How many of these are in which state; folders are counted by their files. */

@@ -1,6 +1,7 @@
 import type { Backend } from './types';
 
 export * from './types';
+export * from './empty';
 export { AppError, toAppError } from './error';
 
 /**

@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Backend, QueueSummary, QueueUpdate, TransferRow } from '$lib/backend';
 import { countsOf as filesByState, fakeRow, fakeSummary } from '$lib/backend/fake-queue';
 import { Notices } from '$lib/notices/notices.svelte';
-import { NO_COUNTS, QueueProjection, countsOf, linesOf, secondsLeft } from './projection';
+import { NO_COUNTS } from '$lib/backend';
+import { QueueProjection, countsOf, linesOf, secondsLeft } from './projection';
 import { Queue } from './queue.svelte';
 
 const transfer = fakeRow;

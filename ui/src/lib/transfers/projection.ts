@@ -1,3 +1,4 @@
+import { NOTHING } from '$lib/backend';
 import type { Counts, QueueSummary, QueueUpdate, TransferRow } from '$lib/backend';
 
 /**
@@ -137,32 +138,3 @@ export function secondsLeft(summary: QueueSummary): number | null {
   if (unknown > 0 || bytesPerSecond <= 0 || total <= bytes) return null;
   return (total - bytes) / bytesPerSecond;
 }
-
-export const NO_COUNTS: Counts = {
-  waiting: 0,
-  paused: 0,
-  asking: 0,
-  running: 0,
-  done: 0,
-  skipped: 0,
-  failed: 0,
-  cancelled: 0,
-  filtered: 0,
-};
-
-/** A queue that nothing is known of yet. */
-export const NOTHING: QueueSummary = {
-  files: NO_COUNTS,
-  bytes: 0,
-  total: 0,
-  unknown: 0,
-  bytesPerSecond: 0,
-  paused: false,
-  sites: [],
-  held: null,
-  limits: { total: null, download: null, upload: null },
-  timetable: '',
-  timetableLimit: null,
-  hidden: 0,
-  kept: true,
-};

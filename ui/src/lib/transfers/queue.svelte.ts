@@ -1,3 +1,4 @@
+import { NOTHING } from '$lib/backend';
 import type {
   Backend,
   Priority,
@@ -16,7 +17,6 @@ import { CURVE_SECONDS, isFlat, withSample, type Sample } from './curve';
 import { LimitsDialog } from './limits.svelte';
 import {
   GROUPS,
-  NOTHING,
   QueueProjection,
   countsOf,
   isOpen,
