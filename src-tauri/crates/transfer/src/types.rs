@@ -434,7 +434,7 @@ pub struct Summary {
     pub limits: crate::Limits,
     /// The limit of everything that the timetable sets at this time.
     pub timetable_limit: Option<u64>,
-    /// Items that an [`Interest::Overview`] leaves out because there are so many.
+    /// Items that an [`Interest::Overview`] leaves out: what is in folders and needs nobody, and what is beyond its size.
     pub hidden: u32,
 }
 

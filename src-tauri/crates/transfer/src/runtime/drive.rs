@@ -89,7 +89,7 @@ pub(super) async fn drive(shared: Arc<Shared>) {
 impl Shared {
     /// One turn: progress, and what is to be started.
     fn turn(&self) -> Turn {
-        let (clock, news) = self.speeds.look_at_the_clock(&Zoned::now());
+        let (clock, news) = self.speeds.look_at_the_clock(Zoned::now);
         if news {
             self.announce();
         }

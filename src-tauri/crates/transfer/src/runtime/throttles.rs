@@ -137,7 +137,10 @@ impl Speeds {
     }
 
     /// Does what the timetable says; how long until it says something else, and whether this is news.
-    pub(super) fn look_at_the_clock(&self, now: &Zoned) -> (Option<std::time::Duration>, bool) {
+    pub(super) fn look_at_the_clock(
+        &self,
+        clock: impl FnOnce() -> Zoned,
+    ) -> (Option<std::time::Duration>, bool) {
         let mut state = self.lock();
         let Some(timetable) = &state.timetable else {
             let news = state.timetable_limit.take().is_some();
@@ -147,8 +150,9 @@ impl Speeds {
             }
             return (None, news);
         };
+        let now = clock();
         let limit = timetable.limit_at(now.datetime());
-        let next = timetable.next_change(now).map(|next| {
+        let next = timetable.next_change(&now).map(|next| {
             let left = next.duration_since(now.timestamp());
             std::time::Duration::try_from(left).unwrap_or_default()
         });

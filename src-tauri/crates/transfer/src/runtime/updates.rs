@@ -111,22 +111,14 @@ impl Updates {
         // Under one lock, so that nothing falls between the snapshot and the first change.
         let mut state = shared.lock();
         state.slots.push(Arc::downgrade(&slot));
-        let ids: Vec<TransferId> = match self.interest {
-            Interest::Everything => state.machine.ids().collect(),
-            Interest::Overview => {
-                let ids = state.machine.ids();
-                ids.filter(|&id| self.shows(&state, id)).collect()
-            }
-        };
+        let mut ids: Vec<TransferId> = state.machine.ids().collect();
         if self.interest == Interest::Overview {
-            self.shown = ids.iter().copied().take(MOST).collect();
+            ids.retain(|&id| state.machine.is_of_interest(id));
+            ids.truncate(MOST);
+            self.shown = ids.iter().copied().collect();
         }
         let items = ids
             .iter()
-            .take(match self.interest {
-                Interest::Everything => usize::MAX,
-                Interest::Overview => MOST,
-            })
             .filter_map(|&id| state.machine.view(id))
             .collect();
         let summary = Box::new(self.summary(&state));
@@ -153,7 +145,7 @@ impl Updates {
             if self.interest == Interest::Overview {
                 let wanted = state.machine.is_of_interest(id);
                 let known = self.shown.contains(&id);
-                if !wanted || (!known && !self.shows(&state, id)) {
+                if !wanted || (!known && self.shown.len() >= MOST) {
                     if known {
                         self.shown.remove(&id);
                         removed.push(id);
@@ -174,11 +166,6 @@ impl Updates {
             removed,
             summary,
         }
-    }
-
-    /// Whether an overview takes it in: what needs a person always, the rest while there is room.
-    fn shows(&self, state: &QueueState, id: TransferId) -> bool {
-        state.machine.is_of_interest(id) && self.shown.len() < MOST
     }
 
     fn summary(&self, state: &QueueState) -> Summary {
