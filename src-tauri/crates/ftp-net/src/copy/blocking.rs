@@ -12,6 +12,10 @@ use super::{
 };
 use crate::{NetError, Stream, stream::Wire as AsyncWire};
 
+/// How much is encrypted before it is sent. rustls allocates each record, and an allocator gives memory of more than
+/// 128 KiB back to the system each time, which costs more than the encryption.
+const SEALED: usize = 64 * 1024;
+
 /// A connection in the hands of one thread.
 pub(super) struct Wire {
     tcp: TcpStream,
@@ -266,7 +270,8 @@ impl Tls {
 
     fn send(&mut self, tcp: &TcpStream, mut data: &[u8], waiter: &Waiter) -> Result<(), NetError> {
         while !data.is_empty() {
-            let taken = self.connection.writer().write(data)?;
+            let piece = &data[..data.len().min(SEALED)];
+            let taken = self.connection.writer().write(piece)?;
             data = &data[taken..];
             self.flush(tcp, waiter)?;
         }

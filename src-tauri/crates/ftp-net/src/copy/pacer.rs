@@ -1,7 +1,18 @@
-use std::{io, net::TcpStream, time::Instant};
+use std::{
+    io,
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use super::{Bound, CopyOptions, Progress, target::Target, waiter::Waiter};
 use crate::{LOOK_AGAIN, NetError, Pace};
+
+/// From this rate on a thread waits awake, in bytes a second: more than a gigabit network brings, so that it is only where
+/// memory and processor are what limits, and not through a long transfer from afar.
+const FAST: f64 = 150e6;
+
+/// How long the rate is looked at before it is judged.
+const WINDOW: Duration = Duration::from_millis(10);
 
 /// What a thread that copies goes by: the peer's pace, the limits', and the wish of its owner.
 pub(super) struct Pacer {
@@ -9,6 +20,8 @@ pub(super) struct Pacer {
     progress: Progress,
     pace: Pace,
     bound: Bound,
+    /// When the present window began, and the bytes moved in it.
+    window: (Instant, u64),
 }
 
 impl Pacer {
@@ -18,6 +31,7 @@ impl Pacer {
             progress: options.progress,
             pace: Pace::new(options.throttles),
             bound: options.bound,
+            window: (Instant::now(), 0),
         }
     }
 
@@ -70,7 +84,15 @@ impl Pacer {
 
     /// Bytes of the file that have moved.
     pub(super) fn moved(&mut self, bytes: usize) {
-        self.pace.moved(Instant::now(), bytes as u64);
+        let now = Instant::now();
+        self.pace.moved(now, bytes as u64);
+        self.window.1 += bytes as u64;
+        let passed = now.saturating_duration_since(self.window.0);
+        if passed >= WINDOW {
+            let rate = self.window.1 as f64 / passed.as_secs_f64();
+            self.waiter.set_eager(rate >= FAST);
+            self.window = (now, 0);
+        }
         self.progress.add(bytes as u64);
         self.bound.add(bytes as u64);
     }

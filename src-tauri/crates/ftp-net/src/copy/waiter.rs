@@ -1,16 +1,21 @@
 use std::{
+    cell::Cell,
     io::{self, PipeReader, PipeWriter},
     net::TcpStream,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{NetError, Waited};
+
+/// How long an eager thread looks for the peer's next step before it sleeps. To sleep and be woken takes about as long,
+/// and the peer pays for the waking too.
+const LOOK: Duration = Duration::from_micros(30);
 
 /// Waits for a socket on behalf of a thread, no longer than the idle limit, and no longer than its owner lives.
 pub(super) struct Waiter {
@@ -18,6 +23,7 @@ pub(super) struct Waiter {
     gone: Arc<AtomicBool>,
     /// Becomes readable when the owner is gone.
     signal: PipeReader,
+    eager: Cell<bool>,
 }
 
 /// The owner's end: dropping it ends the thread.
@@ -40,6 +46,7 @@ pub(super) fn pair(idle: Duration) -> io::Result<(Waiter, Cancel)> {
         idle,
         gone: gone.clone(),
         signal,
+        eager: Cell::new(false),
     };
     let cancel = Cancel {
         gone,
@@ -55,6 +62,11 @@ impl Waiter {
             return Err(NetError::Cancelled);
         }
         Ok(())
+    }
+
+    /// Whether the peer is so fast that a wait is over sooner than a thread has fallen asleep.
+    pub(super) fn set_eager(&self, eager: bool) {
+        self.eager.set(eager);
     }
 
     /// Waits, unless the owner goes meanwhile.
@@ -122,6 +134,15 @@ impl Waiter {
             // A closed writer shows as HUP, whatever is asked for.
             PollFd::new(&self.signal, PollFlags::empty()),
         ];
+        // Room to write comes in large pieces, for which sleeping is no loss.
+        if self.eager.get() && what == PollFlags::IN {
+            let until = Instant::now() + LOOK;
+            while Instant::now() < until {
+                if matches!(poll(&mut watched, Some(&Timespec::default())), Ok(1..)) {
+                    return self.check();
+                }
+            }
+        }
         match poll(&mut watched, timeout.as_ref()) {
             Ok(0) => Err(NetError::Timeout {
                 what: Waited::Data,
