@@ -46,7 +46,7 @@ impl Plan {
 }
 
 /// What is known of a target, from a listing of its folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Existing {
     /// Nobody has looked.
     #[default]

@@ -29,17 +29,19 @@ impl FtpRemote {
     pub(super) async fn look_at(&self, files: &[RemotePath]) -> Result<Vec<Existing>, RemoteError> {
         let mut found = if self.client.facts().features.has("MLST") {
             let commands = files.iter().map(|file| Command::Mlst(Some(file.clone())));
-            self.ask(commands.collect())
-                .await?
-                .iter()
-                .map(of_mlst)
-                .collect()
-        } else {
-            let commands = files
-                .iter()
-                .flat_map(|file| [Command::Size(file.clone()), Command::Mdtm(file.clone())]);
             let replies = self.ask(commands.collect()).await?;
-            replies.chunks(2).map(of_size_and_time).collect::<Vec<_>>()
+            let mut found: Vec<_> = replies.iter().map(of_mlst).collect();
+            // Of a link it says that it is one; the others tell of what it leads to.
+            let links: Vec<usize> = (0..replies.len().min(files.len()))
+                .filter(|&at| is_link(&replies[at]))
+                .collect();
+            let behind: Vec<_> = links.iter().map(|&at| files[at].clone()).collect();
+            for (at, behind) in links.into_iter().zip(self.sizes_and_times(&behind).await?) {
+                found[at] = behind;
+            }
+            found
+        } else {
+            self.sizes_and_times(files).await?
         };
         found.resize(files.len(), None);
         let mut looked = Vec::with_capacity(files.len());
@@ -50,6 +52,20 @@ impl FtpRemote {
             });
         }
         Ok(looked)
+    }
+
+    async fn sizes_and_times(
+        &self,
+        files: &[RemotePath],
+    ) -> Result<Vec<Option<Existing>>, RemoteError> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let commands = files
+            .iter()
+            .flat_map(|file| [Command::Size(file.clone()), Command::Mdtm(file.clone())]);
+        let replies = self.ask(commands.collect()).await?;
+        Ok(replies.chunks(2).map(of_size_and_time).collect())
     }
 
     async fn ask(&self, commands: Vec<Command>) -> Result<Vec<Reply>, RemoteError> {
@@ -131,6 +147,13 @@ fn size_of(reply: &Reply) -> Option<u64> {
     number.filter(|_| reply.code.is_completion())
 }
 
+/// Whether MLST tells of a link, not of what it leads to.
+fn is_link(reply: &Reply) -> bool {
+    let line = reply.lines.iter().find(|line| line.starts_with(b" "));
+    let entry = line.and_then(|line| listing::parse_mlsx(&line[1..]).ok());
+    reply.code.is_completion() && entry.is_some_and(|entry| entry.kind == Kind::Link)
+}
+
 /// `None` where the reply tells nothing.
 fn of_mlst(reply: &Reply) -> Option<Existing> {
     if !reply.code.is_completion() {
@@ -188,6 +211,13 @@ mod tests {
         assert_eq!(found, Some(file(5, 1_000_000_000)));
         assert_eq!(of_mlst(&mlst(" type=dir; /a")), Some(Existing::Unknown));
         assert_eq!(of_mlst(&Reply::new(550, "no")), Some(Existing::Missing));
+        for kind in ["OS.unix=slink", "OS.unix=symlink", "OS.unix=slink:b"] {
+            assert!(
+                is_link(&mlst(&format!(" type={kind};size=5; /a"))),
+                "{kind}"
+            );
+        }
+        assert!(!is_link(&mlst(" type=file;size=5; /a")));
         assert_eq!(of_mlst(&Reply::new(500, "what?")), None);
         let pair = |size: (u16, &str), time: (u16, &str)| {
             of_size_and_time(&[Reply::new(size.0, size.1), Reply::new(time.0, time.1)])

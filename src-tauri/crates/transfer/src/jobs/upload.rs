@@ -344,9 +344,24 @@ impl Job<'_> {
         let found = self.live.or_stopped(self.remote.existing(&names)).await?;
         let seconds = |time: Option<Timestamp>| time.map(|t| t.as_second());
         match found.as_slice() {
-            [Existing::File(there), _] if there.size == Some(noted.size) => {
+            [Existing::File(sent), target_now] if sent.size == Some(noted.size) => {
                 self.go_on(task.id)?;
                 let replaces = rule_of(task) == ConflictRule::Overwrite;
+                if let Existing::File(there) = target_now {
+                    // It may have come there after the rule was asked, and the time between may be long.
+                    match decide(rule_of(task), facts_of(source), *there) {
+                        Decision::Overwrite | Decision::Resume => {}
+                        Decision::Skip => {
+                            self.clean(&temporary).await;
+                            return Ok(Some(Outcome::Skipped));
+                        }
+                        Decision::Ask => return Ok(Some(Outcome::Ask(*there))),
+                        Decision::Rename => {
+                            self.clean(&temporary).await;
+                            return Ok(None);
+                        }
+                    }
+                }
                 match self
                     .rename(task, &temporary, &target, replaces, done)
                     .await?

@@ -8,7 +8,7 @@ use std::path::Path;
 use ftp_client::ftp_proto::{Name, RemotePath, escape};
 use jiff::Timestamp;
 
-use super::decide::{os_name, rule_of};
+use super::decide::{compares_times, os_name, rule_of};
 use super::links::refuse_local_loop;
 use super::{Job, Stop, blocking};
 use crate::error::Error;
@@ -103,20 +103,24 @@ impl Job<'_> {
                 .live
                 .or_stopped(self.remote.list(&task.plan.remote))
                 .await?;
-            know_existing(&mut walked.children, &found);
+            know_existing(&mut walked.children, &found, rule_of(task));
         }
         Ok(Outcome::Walked(walked))
     }
 }
 
-/// What a listing of the folder that is written to says of each.
-fn know_existing(children: &mut [Child], found: &[Found]) {
+/// What a listing of the folder that is written to says of each. Where the rule needs a time and the listing has no exact
+/// one, the server will be asked for it: a file must not be replaced because a LIST shows minutes.
+fn know_existing(children: &mut [Child], found: &[Found], rule: ConflictRule) {
     let mut there = HashMap::new();
     let mut complete = true;
     for found in found {
         match found {
             Found::Entry(entry) => {
                 let existing = match entry.kind {
+                    FoundKind::File if entry.modified.is_none() && compares_times(rule) => {
+                        Existing::Unknown
+                    }
                     FoundKind::File => Existing::File(Facts {
                         size: entry.size,
                         modified: entry.modified,

@@ -67,6 +67,7 @@ pub(crate) struct Extra {
     pub(super) finishing: Option<Finishing>,
     pub(super) answer: Option<ConflictRule>,
     pub(super) conflict: Option<Conflict>,
+    /// Not in the journal: when that is read, the listing may be of long ago.
     pub(super) existing: Existing,
     pub(super) link_to: Option<Vec<u8>>,
     pub(super) mode: Option<u32>,

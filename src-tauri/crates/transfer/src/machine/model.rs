@@ -454,6 +454,49 @@ fn journalled() -> Rules {
     }
 }
 
+#[test]
+fn what_a_listing_said_before_a_crash_is_asked_again() {
+    use crate::work::{Assignment, Existing};
+    let mut world = World::new();
+    let now = world.now();
+    world
+        .machine
+        .add(now, &[new("folder", ItemKind::Folder, None)]);
+    world.poll();
+    let (&job, ids) = world.jobs.iter().next().unwrap();
+    let id = *ids.iter().next().unwrap();
+    let mut file = child("a", ItemKind::File, Some(100));
+    file.existing = Existing::Missing;
+    let walked = Walked {
+        children: vec![file],
+        filtered: 0,
+    };
+    let now = world.now();
+    world
+        .machine
+        .item_ended(now, job, id, Outcome::Walked(walked));
+    world.machine.job_ended(now, job);
+    world.write();
+    let existing = |machine: &mut Machine| {
+        let tasks: Vec<_> = machine
+            .poll(now)
+            .into_iter()
+            .filter_map(|action| match action {
+                Action::Start { assignment, .. } => Some(*assignment),
+                _ => None,
+            })
+            .collect();
+        match tasks.as_slice() {
+            [Assignment::File(task)] => task.plan.existing,
+            [Assignment::Group(tasks)] if tasks.len() == 1 => tasks[0].plan.existing,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(existing(&mut world.machine), Existing::Missing);
+    world.crash();
+    assert_eq!(existing(&mut world.machine), Existing::Unknown);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 

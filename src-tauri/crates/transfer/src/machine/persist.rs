@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Item, Machine};
 use crate::error::Retry;
 use crate::journal::{Op, Row};
-use crate::work::{Existing, Finishing, Identity};
+use crate::work::{Finishing, Identity};
 use crate::{
     Checks, Conflict, ConflictRule, Direction, ItemKind, Options, Priority, Receipt, SiteKey,
     State, TransferId,
@@ -116,8 +116,6 @@ pub(super) struct Detail {
     pub(super) answer: Option<ConflictRule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) conflict: Option<Conflict>,
-    #[serde(skip_serializing_if = "is_unknown")]
-    pub(super) existing: Existing,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) link_to: Option<Vec<u8>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,10 +128,6 @@ pub(super) struct Detail {
     pub(super) checks: Option<Checks>,
     #[serde(skip_serializing_if = "no_seconds")]
     pub(super) seconds: f32,
-}
-
-fn is_unknown(existing: &Existing) -> bool {
-    *existing == Existing::Unknown
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -270,7 +264,6 @@ fn detail(item: &Item) -> Option<String> {
         finishing: extra.and_then(|e| e.finishing.clone()),
         answer: extra.and_then(|e| e.answer),
         conflict: extra.and_then(|e| e.conflict),
-        existing: extra.map(|e| e.existing).unwrap_or_default(),
         link_to: extra.and_then(|e| e.link_to.clone()),
         mode: extra.and_then(|e| e.mode),
         resumed_from: extra.map_or(0, |e| e.resumed_from),

@@ -209,7 +209,6 @@ fn restored(row: Row, site: u32, options: u32, machine: &Machine) -> Option<Item
         finishing: detail.finishing,
         answer: detail.answer,
         conflict: detail.conflict,
-        existing: detail.existing,
         link_to: detail.link_to,
         mode: detail.mode,
         resumed_from: detail.resumed_from,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::remote::{Found, FoundEntry, FoundKind};
 use crate::work::Walked;
 use crate::{Filter, Links};
 
@@ -63,6 +64,33 @@ async fn what_is_there_is_learned_with_one_listing() {
     b.options.conflict = ConflictRule::Overwrite;
     walked(&b, folder(&b, Upload, "up", "/up", 0)).await;
     assert_eq!(b.log(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_a_listing_does_not_tell_is_asked_for() {
+    let mut b = bench();
+    b.write("up/a", b"1", 1);
+    b.fake.folder("/up");
+    let entry = FoundEntry {
+        name: b"a".to_vec(),
+        kind: FoundKind::File,
+        size: Some(1),
+        modified: None,
+        mode: None,
+        target: None,
+    };
+    b.fake.lock().lies = [("/up".to_owned(), vec![Found::Entry(entry)])].into();
+    for (rule, known) in [
+        (ConflictRule::IfNewer, false),
+        (ConflictRule::IfNewerOrSizeDiffers, false),
+        (ConflictRule::IfSizeDiffers, true),
+        (ConflictRule::Skip, true),
+    ] {
+        b.options.conflict = rule;
+        let found = walked(&b, folder(&b, Upload, "up", "/up", 0)).await;
+        let existing = found.children[0].existing;
+        assert_eq!(existing != Existing::Unknown, known, "{rule:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

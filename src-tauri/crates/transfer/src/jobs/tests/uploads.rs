@@ -171,6 +171,36 @@ async fn what_has_the_name_stays_while_the_server_is_busy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_came_there_while_nobody_worked_is_no_less_a_conflict() {
+    use ConflictRule as R;
+    for rule in [R::Skip, R::Ask, R::IfNewer, R::Rename, R::Overwrite] {
+        let mut b = ready();
+        b.options.conflict = rule;
+        // All of it was sent; the program ends before it has its name.
+        assert!(b.dark_after(2, Assignment::File(b.up(1))).await);
+        assert_eq!(b.remote_names(), [TEMPORARY]);
+        b.fake.file("/f", b"precious", 1_500_000_000);
+        let outcome = b.one(b.up(1)).await;
+        let replaced = rule == R::Overwrite;
+        assert_eq!(
+            b.fake.content("/f").unwrap() == content(LENGTH),
+            replaced,
+            "{rule:?}"
+        );
+        match (rule, outcome) {
+            (R::Skip | R::IfNewer, Outcome::Skipped) => assert_eq!(b.remote_names(), ["/f"]),
+            (R::Ask, Outcome::Ask(facts)) => assert_eq!(facts.size, Some(8)),
+            (R::Rename, Outcome::Done(done)) => {
+                assert_eq!(done.renamed.unwrap(), "f (2)");
+                assert_eq!(b.remote_names(), ["/f", "/f (2)"]);
+            }
+            (R::Overwrite, Outcome::Done(_)) => assert_eq!(b.remote_names(), ["/f"]),
+            (rule, outcome) => panic!("{rule:?} {outcome:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_link_that_cant_be_made_costs_nothing() {
     let b = ready();
     b.fake.file("/l", b"old", 1);
