@@ -43,7 +43,7 @@ pub use memory::HostMemory;
 
 pub use ftp_net::{
     Throttle, Throttles, Timeouts, Waited,
-    copy::{Bound, Progress},
+    copy::{Bound, Progress, Writing},
     tls::{
         CertificateInfo, CertificateProblem, DistrustReason, Fingerprint, FingerprintError, Roots,
         Trust,

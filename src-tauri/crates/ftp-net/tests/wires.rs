@@ -320,6 +320,45 @@ async fn dropping_a_copy_closes_the_connection() {
     assert!(matches!(far.read(&mut [0]).await, Ok(0) | Err(_)));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_dropped_copy_says_when_its_thread_is_gone() {
+    for encrypted in [false, true] {
+        let (near, mut far) = connected(encrypted).await;
+        // A full pipe in place of a slow disk.
+        let (mut out, inlet) = std::io::pipe().unwrap();
+        let (progress, bound) = (Progress::default(), Bound::default());
+        let options = CopyOptions {
+            bound: bound.clone(),
+            ..watched(&progress)
+        };
+        bound.at_rest().await;
+        let other = bound.beside(7);
+        let file = File::from(std::os::fd::OwnedFd::from(inlet));
+        let copy = copy::receive_to_file(near, file, options);
+        let sending = async {
+            let sent = bytes(1 << 20);
+            loop {
+                far.write_all(&sent).await.unwrap();
+            }
+        };
+        tokio::select! {
+            outcome = copy => panic!("{outcome:?}"),
+            () = sending => {}
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+        // It still stands in the middle of a write.
+        let soon = Duration::from_millis(50);
+        let early = tokio::time::timeout(soon, other.at_rest()).await;
+        assert!(early.is_err(), "encrypted {encrypted}");
+        let drain = tokio::task::spawn_blocking(move || out.read_to_end(&mut Vec::new()));
+        tokio::time::timeout(LIMIT, bound.at_rest()).await.unwrap();
+        // Nobody has the file open any more.
+        let drained = tokio::time::timeout(LIMIT, drain).await.unwrap();
+        assert!(drained.unwrap().is_ok());
+    }
+}
+
 /// Both ends of a connection, encrypted or not.
 async fn connected(encrypted: bool) -> (Stream, Stream) {
     if !encrypted {

@@ -227,13 +227,10 @@ impl Remote for FtpRemote {
             }
         }
         let progress = wire.progress.clone();
-        let copied = match wire.at {
-            Some(at) => {
-                let bound = wire.bound.clone();
-                download.copy_part_to_file(into, at, bound, progress).await
-            }
-            None => download.copy_to_file(into, progress).await,
-        };
+        // Where the file stands, but by its number: so the bound tells when everything of it is over.
+        let at = wire.at.unwrap_or(from.offset);
+        let bound = wire.bound.clone();
+        let copied = download.copy_part_to_file(into, at, bound, progress).await;
         copied.map(Moved::Bytes).map_err(transfer_error)
     }
 
@@ -309,8 +306,8 @@ impl Remote for FtpRemote {
     }
 
     async fn quit(&self) {
-        // Whatever the server answers, the connection is closed.
-        if let Err(error) = self.client.clone().quit().await {
+        // Whatever the server answers, the connection is closed, and everything that counts was answered before.
+        if let Err(error) = self.client.clone().part().await {
             tracing::debug!(%error, "a server said no goodbye");
         }
     }

@@ -30,7 +30,8 @@ pub(crate) struct Wire {
     /// A download of a part: the place in the local file (bytes from its beginning) to which it is written, whatever the
     /// file's position.
     pub(crate) at: Option<u64>,
-    /// A download of a part ends here, in bytes from its own beginning, though the server has more.
+    /// A download of a part ends here, in bytes from its own beginning, though the server has more. Any download that is
+    /// dropped writes until its bound is at rest.
     pub(crate) bound: Bound,
 }
 
@@ -153,7 +154,7 @@ pub(crate) trait Remote: Send + Sync {
     ) -> Result<Vec<Option<(HashAlgorithm, String)>>, RemoteError>;
     /// Whether an upload can go on at a place of our choice (STOR after REST).
     fn can_restart(&self) -> bool;
-    /// Writes the server's file to where `into` stands, from `from` on, in one transfer with the comparison.
+    /// Writes the server's file to where `into` stands, which is at `from`, from there on, in one transfer with the comparison.
     async fn download(
         &self,
         file: &RemotePath,

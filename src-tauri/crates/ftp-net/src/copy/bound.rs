@@ -1,11 +1,30 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 /// How far a copy into a file may go. It may be changed while the copy runs, and never is passed: what the copy has
 /// taken upon itself to write can't be cut off any more.
 ///
 /// Places are counted in bytes from the copy's beginning.
+///
+/// It also knows whether somebody still writes: a copy that was dropped is at an end for its owner, but its thread may be
+/// in the middle of a write. Who wants to do something else with the file waits for [`at_rest`](Self::at_rest) first.
 #[derive(Debug, Clone)]
-pub struct Bound(Arc<Mutex<State>>);
+pub struct Bound {
+    state: Arc<Mutex<State>>,
+    /// How many have the file in their hands.
+    writers: watch::Sender<usize>,
+}
+
+/// While it is there, a file is being written to, see [`Bound::writing`].
+#[derive(Debug)]
+pub struct Writing(watch::Sender<usize>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.send_modify(|writers| *writers -= 1);
+    }
+}
 
 #[derive(Debug)]
 struct State {
@@ -26,11 +45,39 @@ impl Bound {
     /// The copy ends after so many bytes, whatever the peer still has.
     #[must_use]
     pub fn new(end: u64) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self::with(end, watch::Sender::new(0))
+    }
+
+    fn with(end: u64, writers: watch::Sender<usize>) -> Self {
+        let state = State {
             moved: 0,
             claimed: 0,
             end,
-        })))
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            writers,
+        }
+    }
+
+    /// A bound of its own for another copy into the same file: only [`at_rest`](Self::at_rest) is that of both.
+    #[must_use]
+    pub fn beside(&self, end: u64) -> Self {
+        Self::with(end, self.writers.clone())
+    }
+
+    /// Somebody writes to the file until this is dropped. A copy does this for its thread.
+    #[must_use]
+    pub fn writing(&self) -> Writing {
+        self.writers.send_modify(|writers| *writers += 1);
+        Writing(self.writers.clone())
+    }
+
+    /// Waits until nobody writes to the file any more. A copy that was dropped looks up at least after each piece, so
+    /// this takes no longer than the disk needs for that.
+    pub async fn at_rest(&self) {
+        // We have a sender ourselves, so there always is one.
+        let _ = self.writers.subscribe().wait_for(|&n| n == 0).await;
     }
 
     /// Bytes that are in the file.
@@ -83,7 +130,7 @@ impl Bound {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Whole after every statement.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

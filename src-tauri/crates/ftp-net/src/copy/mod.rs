@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-pub use bound::Bound;
+pub use bound::{Bound, Writing};
 use pacer::Pacer;
 use target::Target;
 
@@ -94,7 +94,8 @@ impl CopyOptions {
 /// Copies everything that `stream` brings into `file`, from the file's present position on, and closes the
 /// connection in good order. [`CopyOptions::at`] and [`CopyOptions::bound`] make it another place, and less.
 ///
-/// Dropping the future ends the transfer: the connection is reset at once, and the thread ends.
+/// Dropping the future ends the transfer: the connection is reset at once, and the thread ends as soon as it has written
+/// what it has in its hands. [`Bound::at_rest`] of the options' bound waits for that.
 ///
 /// # Errors
 /// [`NetError::Io`] or [`NetError::Tls`] of the connection, [`NetError::Timeout`], [`NetError::Local`] of the file.
@@ -104,8 +105,12 @@ pub async fn receive_to_file(
     options: CopyOptions,
 ) -> Result<Copied, NetError> {
     let at = options.at;
+    let writing = options.bound.writing();
     run(stream, options, move |wire| {
-        wire.receive(&mut Target { file, at })
+        let outcome = wire.receive(&mut Target { file, at });
+        // The file is closed by now.
+        drop(writing);
+        outcome
     })
     .await
 }

@@ -228,6 +228,8 @@ impl Job<'_> {
             .live
             .or_stopped(self.fetch_file(fetch, &from, file))
             .await;
+        // What was given up may have a piece in its hands. Until it has let go nobody does anything with the file.
+        wire.bound.at_rest().await;
         let bytes = match moved {
             Ok(Moved::Bytes(bytes)) => bytes,
             Err(stop) if offset == 0 || has_split || !is_refusal(&stop) => return Err(stop),
@@ -248,7 +250,9 @@ impl Job<'_> {
                 .await?;
                 let whole = Beginning::default();
                 let again = self.remote.download(path, &whole, file, &wire);
-                match self.live.or_stopped(again).await? {
+                let moved = self.live.or_stopped(again).await;
+                wire.bound.at_rest().await;
+                match moved? {
                     Moved::Bytes(bytes) => bytes,
                     Moved::Differs => return Err(Error::SourceChanged.into()),
                 }

@@ -215,7 +215,11 @@ impl<'s, 'a> Split<'s, 'a> {
             .file
             .try_clone()
             .map_err(|error| Error::local("open", &self.fetch.task.plan.local(), error))?;
-        let bound = piece.length.map_or_else(Bound::default, Bound::new);
+        let bound = self
+            .fetch
+            .wire
+            .bound
+            .beside(piece.length.unwrap_or(u64::MAX));
         self.running.push(Running {
             piece,
             bound: bound.clone(),

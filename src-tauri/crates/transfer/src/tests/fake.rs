@@ -91,6 +91,8 @@ pub(crate) struct State {
     pub(crate) breaks_after: BTreeMap<usize, usize>,
     /// REST is refused on connections from this number on.
     pub(crate) no_restart_from: Option<usize>,
+    /// Who writes a download notices only after another write that it was given up.
+    pub(crate) writes_late: bool,
     /// What was asked for: `RETR /f 0`.
     pub(crate) log: Vec<String>,
 }
@@ -113,6 +115,21 @@ impl FakeRemote {
 impl Drop for FakeRemote {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// A thread that writes once more, if this is dropped with something in it.
+struct Late(Option<(File, Vec<u8>, u64, ftp_client::Writing)>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Some((file, data, at, writing)) = self.0.take() {
+            std::thread::spawn(move || {
+                std::thread::sleep(std::time::Duration::from_millis(60));
+                std::os::unix::fs::FileExt::write_all_at(&file, &data, at).unwrap();
+                drop((file, writing));
+            });
+        }
     }
 }
 
@@ -248,8 +265,10 @@ impl FakeRemote {
     ) -> Result<Moved, Error> {
         use std::os::unix::fs::FileExt;
         let mut moved = 0;
+        let mut late = Late(None);
         loop {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            late.0 = None;
             let mut most = {
                 let state = self.fake.lock();
                 let share = state.narrow.map(|all| all / state.moving.max(1));
@@ -263,11 +282,19 @@ impl FakeRemote {
             wire.bound.add(room as u64);
             wire.progress.add(room as u64);
             moved += room;
+            let rest = &content[moved..(moved + room).min(content.len())];
+            late.0 = self.fake.lock().writes_late.then(|| {
+                let room = wire.bound.claim(rest.len());
+                let file = into.try_clone().unwrap();
+                let rest = rest[..room].to_vec();
+                (file, rest, at + moved as u64, wire.bound.writing())
+            });
             if breaks_after == Some(moved) {
                 self.close();
                 return Err(lost().into());
             }
             if moved == content.len() || wire.bound.is_reached() {
+                late.0 = None;
                 return Ok(Moved::Bytes(moved as u64));
             }
         }
@@ -575,7 +602,14 @@ impl Remote for FakeRemote {
         let (first, second) = content.split_at(content.len() / 2);
         into.write_all(first).unwrap();
         wire.progress.add(first.len() as u64);
+        let late = self.fake.lock().writes_late.then(|| {
+            let file = into.try_clone().unwrap();
+            let half = at + first.len() as u64;
+            (file, second.to_vec(), half, wire.bound.writing())
+        });
+        let mut late = Late(late);
         self.fake.held().await;
+        late.0 = None;
         if self.breaks() {
             return Err(lost().into());
         }

@@ -267,6 +267,35 @@ async fn a_beginning_is_completed_in_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_writes_late_is_waited_for() {
+    for how in [StopKind::Cancelled, StopKind::Paused] {
+        for in_place in [false, true] {
+            let mut b = bench();
+            b.fake.lock().writes_late = true;
+            b.fake.file("/f", &content(LENGTH), 1_000_000_000);
+            if in_place {
+                b.options.conflict = ConflictRule::Resume;
+                b.write("f", &content(LENGTH)[..100_000], 5);
+            }
+            let outcome = b.stopped_half_way(how, b.down(1)).await;
+            assert!(matches!(outcome, Outcome::Aborted), "{outcome:?}");
+            let state = || (b.names(), b.read("f"), b.read(".f.slippart"));
+            let before = state();
+            if in_place && how == StopKind::Cancelled {
+                assert!(before.1.as_deref() == Some(&content(LENGTH)[..100_000]));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(120));
+            assert!(state() == before, "{how:?} {in_place}");
+            b.fake.lock().writes_late = false;
+            if how == StopKind::Paused {
+                b.done(b.down(1)).await;
+                assert!(b.read("f").unwrap() == content(LENGTH));
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn permissions_are_kept_where_that_is_wanted() {
     use std::os::unix::fs::PermissionsExt;
     let mut b = bench();
