@@ -125,13 +125,29 @@ impl Partial {
 
     /// Forgets what is beyond this place: not all before it needs to be there. The target itself is left alone.
     pub(crate) fn cut_back(&mut self, length: u64) -> Result<(), Error> {
-        if self.found > length && !self.is_target {
+        let is_longer = self.file.metadata().map(|found| found.len() > length);
+        if is_longer.map_err(|error| self.fail(error))? && !self.is_target {
             self.file
                 .set_len(length)
                 .map_err(|error| self.fail(error))?;
             self.found = length;
         }
         Ok(())
+    }
+
+    /// It is continued here. What is beyond stays, for those who know what it is.
+    pub(crate) fn go_on_from(&mut self, place: u64) {
+        self.found = self.found.min(place);
+    }
+
+    /// The last bytes before a place in it.
+    pub(crate) fn tail_before(&self, place: u64, length: usize) -> Result<Vec<u8>, Error> {
+        let mut tail = vec![0; length];
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(place.saturating_sub(length as u64)))
+            .and_then(|_| file.read_exact(&mut tail))
+            .map_err(|error| Error::local("read", &self.path(), error))?;
+        Ok(tail)
     }
 
     /// Begins from nothing.
@@ -144,14 +160,9 @@ impl Partial {
     /// What is there, to go on from.
     pub(crate) fn beginning(&self) -> Result<Beginning, Error> {
         let length = self.found.min(TAIL);
-        let mut tail = vec![0; length as usize];
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.found - length))
-            .and_then(|_| file.read_exact(&mut tail))
-            .map_err(|error| Error::local("read", &self.path(), error))?;
         Ok(Beginning {
             offset: self.found,
-            tail,
+            tail: self.tail_before(self.found, length as usize)?,
         })
     }
 

@@ -114,7 +114,7 @@ pub(crate) const GROUP_FILES: usize = 40;
 pub(crate) const GROUP_BYTES: u64 = 2 * 1024 * 1024;
 
 /// What tells whether a source is still the same, and where its beginning was written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Identity {
     pub(crate) size: Option<u64>,
@@ -128,7 +128,13 @@ pub(crate) struct Identity {
     /// certain to be there, however long it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) contiguous: Option<u64>,
+    /// What is there beyond that, with gaps between: begin and end, in order.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) islands: Box<[Island]>,
 }
+
+/// A part of a file: from the first number (bytes from its beginning) up to, and not including, the second.
+pub(crate) type Island = (u64, u64);
 
 /// What a target will look like when its file has been put in place.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -7,13 +7,14 @@ use tokio::time::Instant;
 
 use super::decide::{self, decide, is_same_source, local_name, rule_of};
 use super::place::{Found, facts_of, found_complete, look};
+use super::segments::{bytes_of, islands_of};
 use super::split::Fetch;
 use super::verify::LONG;
 use super::{Job, Stop, blocking};
 use crate::conflict::Decision;
 use crate::disk::{Folder, There};
 use crate::error::{Error, RemoteError, Retry};
-use crate::partial::Partial;
+use crate::partial::{Partial, TAIL};
 use crate::remote::{Beginning, Moved, Wire};
 use crate::work::{Identity, Note, Outcome, Plan, Task};
 use crate::{Checks, ConflictRule, Facts};
@@ -35,7 +36,7 @@ pub(super) struct Brought {
 impl Job<'_> {
     pub(super) async fn download(&self, task: &Task) -> Result<Outcome, Stop> {
         let plan = &task.plan;
-        let number = task.begun.map_or(0, |begun| begun.number);
+        let number = task.begun.as_ref().map_or(0, |begun| begun.number);
         let finishing = task.finishing.clone();
         let (base, parent) = (plan.base.clone(), parent_of(plan).to_owned());
         let name = local_name(plan, number).ok_or_else(|| no_name(plan))?;
@@ -99,6 +100,7 @@ impl Job<'_> {
         };
         let keep = task
             .begun
+            .as_ref()
             .is_some_and(|begun| !begun.in_place && is_same_source(&begun, now));
         loop {
             let (held, identity) = self.open(task, &folder, decided, keep, now).await?;
@@ -137,9 +139,10 @@ impl Job<'_> {
         now: Facts,
     ) -> Result<(Partial, Identity), Error> {
         let (plan, folder) = (task.plan.clone(), folder.clone());
-        let begun = task.begun.map_or(0, |begun| begun.number);
-        let contiguous = task.begun.and_then(|begun| begun.contiguous);
-        let (partial, number, in_place) = blocking(move || {
+        let noted = task.begun.clone().unwrap_or_default();
+        let begun = noted.number;
+        let can_restart = self.remote.can_restart();
+        let (partial, number, in_place, islands) = blocking(move || {
             let (mut partial, number, in_place) = match decided {
                 Decision::Rename => {
                     let (partial, number) = open_numbered(&folder, &plan, begun, keep)?;
@@ -158,10 +161,17 @@ impl Job<'_> {
                 }
             };
             // Before anything is made of its length, and before a note that says no more of it.
-            if let Some(contiguous) = contiguous {
-                partial.cut_back(contiguous)?;
+            let mut islands = Box::default();
+            if let Some(contiguous) = noted.contiguous {
+                if keep && can_restart && !in_place {
+                    islands = islands_of(&noted, partial.found(), now.size);
+                }
+                match islands.is_empty() {
+                    true => partial.cut_back(contiguous)?,
+                    false => partial.go_on_from(contiguous),
+                }
             }
-            Ok((partial, number, in_place))
+            Ok((partial, number, in_place, islands))
         })
         .await?;
         let identity = Identity {
@@ -169,7 +179,8 @@ impl Job<'_> {
             modified: now.modified,
             in_place,
             number,
-            contiguous: None,
+            contiguous: (!islands.is_empty()).then(|| partial.found()),
+            islands,
         };
         Ok((partial, identity))
     }
@@ -181,7 +192,7 @@ impl Job<'_> {
         task: &Task,
         before: Facts,
         fresh: bool,
-        identity: Identity,
+        mut identity: Identity,
         held: &mut Option<Partial>,
     ) -> Result<Option<Brought>, Stop> {
         let path = &task.plan.remote;
@@ -193,9 +204,16 @@ impl Job<'_> {
         if too_much && identity.in_place {
             return Ok(None);
         }
+        let forget = too_much || !self.are_islands_right(task, &identity, held).await?;
+        let contiguous = identity.contiguous;
+        if forget {
+            (identity.contiguous, identity.islands) = (None, Box::default());
+        }
         let (from, mut file) = on_disk(held, move |partial| {
             if too_much {
                 partial.restart()?;
+            } else if let Some(contiguous) = contiguous.filter(|_| forget) {
+                partial.cut_back(contiguous)?;
             }
             if let Some(size) = size {
                 partial.reserve(size)?;
@@ -204,35 +222,34 @@ impl Job<'_> {
         })
         .await?;
         // After what was there of another source is gone, and before the first byte of this one.
-        if task.begun != Some(identity) || task.finishing.is_some() {
+        if task.begun.as_ref() != Some(&identity) || task.finishing.is_some() {
             self.go_on(task.id)?;
-            self.note(task.id, Note::Begun(identity)).await?;
+            self.note(task.id, Note::Begun(identity.clone())).await?;
         }
+        let mut kept = bytes_of(&identity.islands);
         self.live.know_total(size);
-        self.live.resumed_from(from.offset);
+        self.live.resumed_from(from.offset + kept);
         let wire = Wire {
             size,
             ..self.wire()
         };
         let start = Instant::now();
         let mut offset = from.offset;
-        let mut has_split = false;
+        let mut has_split = kept > 0;
         let fetch = Fetch {
             task,
             before,
-            identity,
+            identity: &identity,
             wire: &wire,
             has_split: &mut has_split,
         };
-        let moved = self
-            .live
-            .or_stopped(self.fetch_file(fetch, &from, file))
-            .await;
+        let moved = self.fetch_file(fetch, &from, file).await;
         // What was given up may have a piece in its hands. Until it has let go nobody does anything with the file.
         wire.bound.at_rest().await;
         let bytes = match moved {
             Ok(Moved::Bytes(bytes)) => bytes,
-            Err(stop) if offset == 0 || has_split || !is_refusal(&stop) => return Err(stop),
+            Err(stop) if !is_refusal(&stop) => return Err(stop),
+            Err(stop) if kept == 0 && (offset == 0 || has_split) => return Err(stop),
             // Another beginning, or no way to go on from there.
             outcome => {
                 if offset >= FAR && outcome.is_ok() {
@@ -241,13 +258,17 @@ impl Job<'_> {
                 if identity.in_place {
                     return Ok(None);
                 }
-                offset = 0;
+                (offset, kept) = (0, 0);
                 self.live.resumed_from(0);
                 file = on_disk(held, |partial| {
                     partial.restart()?;
                     partial.file()
                 })
                 .await?;
+                if has_split {
+                    (identity.contiguous, identity.islands) = (None, Box::default());
+                    self.note(task.id, Note::Begun(identity)).await?;
+                }
                 let whole = Beginning::default();
                 let again = self.remote.download(path, &whole, file, &wire);
                 let moved = self.live.or_stopped(again).await;
@@ -263,7 +284,7 @@ impl Job<'_> {
             .live
             .or_stopped(self.check_size(path, size, total))
             .await?;
-        checks.tail = offset > 0;
+        checks.tail = offset + kept > 0;
         if has_split || fresh && (offset > 0 || start.elapsed() > LONG) {
             self.live
                 .or_stopped(self.check_unchanged(path, before))
@@ -275,10 +296,33 @@ impl Job<'_> {
         let digest = self.check_hash(task, path, open, &mut checks).await?;
         Ok(Some(Brought {
             bytes: total,
-            offset,
+            offset: offset + kept,
             checks,
             digest,
         }))
+    }
+
+    /// Whether what is there beyond gaps is the source's, by the ends of all islands. It also shows that the server leads
+    /// there where the gaps begin.
+    async fn are_islands_right(
+        &self,
+        task: &Task,
+        identity: &Identity,
+        held: &mut Option<Partial>,
+    ) -> Result<bool, Stop> {
+        for &(begin, end) in &identity.islands {
+            let length = (end - begin).min(TAIL) as usize;
+            let ours = on_disk(held, move |partial| partial.tail_before(end, length)).await?;
+            let place = end - length as u64;
+            let wire = self.wire();
+            let piece = self.remote.piece(&task.plan.remote, place, length, &wire);
+            match self.live.or_stopped(piece).await {
+                Ok(theirs) if theirs == ours => {}
+                Err(stop) if !is_refusal(&stop) => return Err(stop),
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the server leads elsewhere when it is to begin far in a file: then the last byte is not the last one.

@@ -140,7 +140,7 @@ pub(crate) async fn discard(pool: &Pool, site: &SiteKey, most: usize, tasks: &[T
 
 async fn discard_local(task: &Task) {
     let (base, mut relative) = (task.plan.base.clone(), task.plan.relative.clone());
-    let Some(begun) = task.begun.filter(|begun| !begun.in_place) else {
+    let Some(begun) = task.begun.as_ref().filter(|begun| !begun.in_place) else {
         return;
     };
     if let Some(name) = decide::local_name(&task.plan, begun.number) {

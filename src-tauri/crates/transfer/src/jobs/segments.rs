@@ -5,6 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::Segments;
+use crate::partial::TAIL;
+use crate::work::{Identity, Island};
+
+/// Smaller islands are not worth the look at their ends.
+pub(super) const WORTH_KEEPING: u64 = 2 * TAIL;
+/// No more of them are kept. There are about as many as there are connections.
+const MOST_ISLANDS: usize = 32;
 
 /// When a download goes on by several connections.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,18 +116,32 @@ pub(super) struct Ranges {
 }
 
 impl Ranges {
-    /// All of it in one part.
-    pub(super) fn new(offset: u64, size: u64) -> (Self, Piece) {
-        let whole = Range {
-            begin: offset,
-            done: 0,
-            end: size.max(offset),
-            running: true,
-        };
-        let ranges = Self {
-            size: whole.end,
-            parts: vec![whole],
-        };
+    /// All of it but for what is there beyond `offset` already; and the first part, which is to be fetched.
+    pub(super) fn new(offset: u64, size: u64, islands: &[Island]) -> (Self, Piece) {
+        let size = size.max(offset);
+        let mut parts = Vec::with_capacity(2 * islands.len() + 1);
+        let mut at = offset;
+        for &(begin, end) in islands {
+            for (begin, end, is_there) in [(at, begin, false), (begin, end, true)] {
+                parts.push(Range {
+                    begin,
+                    done: if is_there { end - begin } else { 0 },
+                    end,
+                    running: false,
+                });
+            }
+            at = end;
+        }
+        if at < size || parts.is_empty() {
+            parts.push(Range {
+                begin: at,
+                done: 0,
+                end: size,
+                running: false,
+            });
+        }
+        parts[0].running = true;
+        let ranges = Self { size, parts };
         let piece = ranges.piece(0);
         (ranges, piece)
     }
@@ -219,6 +240,28 @@ impl Ranges {
             .unwrap_or(self.size)
     }
 
+    /// What is there beyond that, in order, but for islands of fewer bytes than this.
+    pub(super) fn islands(&self, least: u64) -> Box<[Island]> {
+        let contiguous = self.contiguous();
+        let mut there: Vec<Island> = self
+            .parts
+            .iter()
+            .map(|part| (part.begin, part.at().min(part.end)))
+            .filter(|&(begin, end)| begin > contiguous && begin < end)
+            .collect();
+        there.sort_unstable();
+        there.dedup_by(|next, last| {
+            let meet = last.1 == next.0;
+            if meet {
+                last.1 = next.1;
+            }
+            meet
+        });
+        there.retain(|&(begin, end)| end - begin >= least);
+        there.truncate(MOST_ISLANDS);
+        there.into()
+    }
+
     pub(super) fn remaining(&self) -> u64 {
         self.parts.iter().map(Range::left).sum()
     }
@@ -231,10 +274,28 @@ impl Ranges {
             .any(|part| part.running || part.left() > 0)
     }
 
-    /// The bytes that were fetched.
+    /// The bytes that are there.
     pub(super) fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.done).sum()
     }
+}
+
+/// The islands that were noted, if they can be in a file of this length whose source has this size.
+pub(super) fn islands_of(noted: &Identity, length: u64, size: Option<u64>) -> Box<[Island]> {
+    let (Some(contiguous), Some(size)) = (noted.contiguous, size) else {
+        return Box::default();
+    };
+    let mut at = contiguous;
+    let good = noted.islands.iter().take_while(|&&(begin, end)| {
+        let fits = at < begin && begin < end && end <= length.min(size);
+        at = end;
+        fits
+    });
+    good.copied().collect()
+}
+
+pub(super) fn bytes_of(islands: &[Island]) -> u64 {
+    islands.iter().map(|(begin, end)| end - begin).sum()
 }
 
 /// Whether one more connection would make it faster.
@@ -335,15 +396,21 @@ mod tests {
         /// contiguous always is there.
         #[test]
         fn each_byte_comes_once(
-            offset in 0..500u64, more in 0..3000u64, steps in prop::collection::vec(step(), 0..120)
+            offset in 0..500u64, more in 0..3000u64, steps in prop::collection::vec(step(), 0..120),
+            borders in prop::collection::btree_set(1..3000u64, 0..8)
         ) {
             let size = offset + more;
-            let (mut ranges, first) = Ranges::new(offset, size);
+            let borders: Vec<u64> = borders.into_iter().map(|b| offset + b).filter(|&b| b <= size).collect();
+            let islands: Vec<Island> = borders.chunks_exact(2).map(|two| (two[0], two[1])).collect();
+            let (mut ranges, first) = Ranges::new(offset, size, &islands);
             let mut there = vec![0u8; size as usize];
             there[..offset as usize].fill(1);
-            let mut fetching = vec![Fetching { piece: first, end: size, at: offset }];
+            for &(begin, end) in &islands {
+                there[begin as usize..end as usize].fill(1);
+            }
             let end_of = |piece: Piece| piece.length.map_or(size, |length| piece.begin + length);
             let begin = |piece: Piece| Fetching { piece, end: end_of(piece), at: piece.begin };
+            let mut fetching = vec![begin(first)];
             for step in steps {
                 match step {
                     Step::Move(who, bytes) if !fetching.is_empty() => {
@@ -383,6 +450,10 @@ mod tests {
                 let missing = there.iter().filter(|&&byte| byte == 0).count();
                 prop_assert_eq!(ranges.remaining(), missing as u64);
                 prop_assert_eq!(ranges.bytes(), more - missing as u64);
+                for &(begin, end) in &*ranges.islands(1) {
+                    prop_assert!(begin > ranges.contiguous());
+                    prop_assert!(there[begin as usize..end as usize].iter().all(|&byte| byte == 1));
+                }
             }
             for one in fetching.drain(..) {
                 ranges.left(one.piece.id);
@@ -402,8 +473,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_there_beyond_a_gap_is_known() {
+        const M: u64 = 1 << 20;
+        let (mut ranges, first) = Ranges::new(M, 100 * M, &[(10 * M, 20 * M)]);
+        assert_eq!((first.begin, first.length), (M, Some(9 * M)));
+        assert_eq!(*ranges.islands(M), [(10 * M, 20 * M)]);
+        // It grows, and where two meet they are one.
+        let last = ranges.take().unwrap();
+        assert_eq!((last.begin, last.length), (20 * M, None));
+        ranges.moved(last.id, M);
+        assert_eq!(*ranges.islands(M), [(10 * M, 21 * M)]);
+        let half = ranges.split(1, |_, _| true).unwrap();
+        ranges.moved(half.id, 5 * M);
+        let end = half.begin + 5 * M;
+        assert_eq!(*ranges.islands(M), [(10 * M, 21 * M), (half.begin, end)]);
+        // What hangs together with the beginning is no island.
+        ranges.moved(first.id, 9 * M);
+        assert_eq!(ranges.contiguous(), 21 * M);
+        assert_eq!(*ranges.islands(M), [(half.begin, end)]);
+        let noted = Identity {
+            contiguous: Some(21 * M),
+            islands: ranges.islands(M),
+            ..Identity::default()
+        };
+        assert_eq!(islands_of(&noted, end, Some(100 * M)), noted.islands);
+        assert!(islands_of(&noted, end - 1, Some(100 * M)).is_empty());
+        assert!(islands_of(&noted, end, Some(end - 1)).is_empty());
+        assert!(islands_of(&noted, end, None).is_empty());
+        let odd = Identity {
+            contiguous: Some(half.begin),
+            ..noted
+        };
+        assert!(islands_of(&odd, end, Some(100 * M)).is_empty());
+    }
+
+    #[test]
     fn an_end_in_the_middle_is_none() {
-        let (mut ranges, first) = Ranges::new(0, 100);
+        let (mut ranges, first) = Ranges::new(0, 100, &[]);
         let second = ranges.split(1, |_, _| true).unwrap();
         assert_eq!((second.begin, second.length), (50, None));
         ranges.moved(first.id, 30);

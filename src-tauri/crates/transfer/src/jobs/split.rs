@@ -7,7 +7,8 @@
 //!
 //! While parts are fetched at the same time the length of the file does not tell how much of it is there. Before a
 //! second one writes, it is noted up to where the file is whole, and again while that place moves on: the next try
-//! begins there, however this one ends. It only ever is a place that was reached already.
+//! begins there, however this one ends. It only ever is a place that was reached already. With it is noted what else is
+//! there, beyond gaps: the next try fetches the gaps alone, if the ends of all that still are what the server has.
 
 use std::fs::File;
 
@@ -17,20 +18,21 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::segments::{Growth, Piece, Ranges, Rules};
-use super::{Job, spoils_connection};
+use super::segments::{Growth, Piece, Ranges, Rules, WORTH_KEEPING};
+use super::{Job, Stop, spoils_connection};
 use crate::Facts;
 use crate::error::Error;
 use crate::pool::Lease;
 use crate::remote::{Beginning, Moved, Remote, Wire};
-use crate::work::{Identity, Ledger, Note, Task};
+use crate::work::{Identity, Island, Ledger, Note, Task};
 
 /// What is fetched.
 pub(super) struct Fetch<'f> {
     pub(super) task: &'f Task,
     /// What the source was before.
     pub(super) before: Facts,
-    pub(super) identity: Identity,
+    /// With what is there beyond gaps.
+    pub(super) identity: &'f Identity,
     pub(super) wire: &'f Wire,
     /// Set as soon as the file may have been written to in several places.
     pub(super) has_split: &'f mut bool,
@@ -89,8 +91,8 @@ struct Split<'s, 'a> {
     extras: usize,
     /// The first connection is good and has nothing to do.
     is_first_idle: bool,
-    /// Up to where the file is noted to be whole.
-    noted: u64,
+    /// Up to where the file is noted to be whole, and what is noted to be beyond.
+    noted: (u64, Box<[Island]>),
     noted_at: Instant,
     failure: Option<Error>,
 }
@@ -102,7 +104,7 @@ impl<'a> Job<'a> {
         fetch: Fetch<'_>,
         from: &Beginning,
         file: File,
-    ) -> Result<Moved, Error> {
+    ) -> Result<Moved, Stop> {
         let path = &fetch.task.plan.remote;
         let rules = self.live.segments;
         let left = fetch.before.size.and_then(|s| s.checked_sub(from.offset));
@@ -111,11 +113,18 @@ impl<'a> Job<'a> {
             && !fetch.identity.in_place
             && self.live.throttles.is_unlimited()
             && self.remote.can_restart();
-        let (Some(size), true) = (fetch.before.size, may) else {
-            return self.remote.download(path, from, file, fetch.wire).await;
+        let islands = &fetch.identity.islands;
+        let (Some(size), true) = (fetch.before.size, may || !islands.is_empty()) else {
+            let whole = self.remote.download(path, from, file, fetch.wire);
+            return self.live.or_stopped(whole).await;
         };
         let now = Instant::now();
-        let (ranges, first) = Ranges::new(from.offset, size);
+        let (ranges, first) = Ranges::new(from.offset, size, islands);
+        let noted = (from.offset, islands.clone());
+        let mut growth = Growth::new(rules, now);
+        if !may {
+            growth.stop();
+        }
         let mut split = Split {
             job: self,
             fetch,
@@ -124,10 +133,10 @@ impl<'a> Job<'a> {
             ranges,
             running: Vec::new(),
             events: FuturesUnordered::new(),
-            growth: Growth::new(rules, now),
+            growth,
             extras: 0,
             is_first_idle: false,
-            noted: from.offset,
+            noted,
             noted_at: now,
             failure: None,
         };
@@ -177,7 +186,21 @@ struct Known<'f> {
 }
 
 impl<'s, 'a> Split<'s, 'a> {
-    async fn run(mut self) -> Result<Moved, Error> {
+    async fn run(mut self) -> Result<Moved, Stop> {
+        let outcome = self.work().await;
+        // Whatever still runs is given up; what it has brought is not lost.
+        self.events.clear();
+        self.fetch.wire.bound.at_rest().await;
+        self.count();
+        if let Err(stop) = &outcome
+            && self.job.is_worth_keeping(self.fetch.task.id, stop)
+        {
+            self.note(true).await;
+        }
+        outcome
+    }
+
+    async fn work(&mut self) -> Result<Moved, Stop> {
         let mut tick = tokio::time::interval(self.rules.tick);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -191,20 +214,22 @@ impl<'s, 'a> Split<'s, 'a> {
                         return Ok(moved);
                     }
                 }
+                () = self.job.live.cancel.cancelled() => return Err(Stop::Asked),
                 _ = tick.tick() => self.look().await,
             }
             if self.ranges.is_complete() {
                 self.note(true).await;
                 // Nobody is left who could ask whether the source has changed: the next try does.
-                return match self.failure {
-                    Some(error) if error.connection_lost() && !self.is_first_idle => Err(error),
+                return match self.failure.take() {
+                    Some(error) if error.connection_lost() && !self.is_first_idle => {
+                        Err(error.into())
+                    }
                     _ => Ok(Moved::Bytes(self.ranges.bytes())),
                 };
             }
             if self.running.is_empty() {
-                self.note(true).await;
                 let lost = || Error::Internal("a part of a file was forgotten".to_owned());
-                return Err(self.failure.unwrap_or_else(lost));
+                return Err(self.failure.take().unwrap_or_else(lost).into());
             }
         }
     }
@@ -263,26 +288,30 @@ impl<'s, 'a> Split<'s, 'a> {
         })
     }
 
-    /// Writes down up to where the file is whole. True if that is in the journal.
-    async fn note(&mut self, at_once: bool) -> bool {
-        let contiguous = self.ranges.contiguous();
+    /// Writes down up to where the file is whole, and what is beyond.
+    async fn note(&mut self, at_once: bool) {
         let due = at_once || self.noted_at.elapsed() >= self.rules.note;
-        if !*self.fetch.has_split || !due || contiguous == self.noted {
-            return true;
+        if *self.fetch.has_split && due {
+            self.write_down().await;
         }
-        self.write_down(contiguous).await
     }
 
-    async fn write_down(&mut self, contiguous: u64) -> bool {
+    /// True if it is in the journal.
+    async fn write_down(&mut self) -> bool {
+        let there = (self.ranges.contiguous(), self.ranges.islands(WORTH_KEEPING));
+        if *self.fetch.has_split && there == self.noted {
+            return true;
+        }
         let identity = Identity {
-            contiguous: Some(contiguous),
-            ..self.fetch.identity
+            contiguous: Some(there.0),
+            islands: there.1.clone(),
+            ..self.fetch.identity.clone()
         };
         let noted = self
             .job
             .note(self.fetch.task.id, Note::Begun(identity))
             .await;
-        (self.noted, self.noted_at) = (contiguous, Instant::now());
+        (self.noted, self.noted_at) = (there, Instant::now());
         noted.is_ok()
     }
 
@@ -298,7 +327,7 @@ impl<'s, 'a> Split<'s, 'a> {
         };
         self.count();
         // What was not noted must not be written.
-        let may = *self.fetch.has_split || self.write_down(self.ranges.contiguous()).await;
+        let may = *self.fetch.has_split || self.write_down().await;
         self.count();
         let piece = match may {
             true => self.find(),
@@ -361,10 +390,7 @@ impl<'s, 'a> Split<'s, 'a> {
                 },
             },
             // The disk, or nobody else is there to go on.
-            Err(error) if !*self.fetch.has_split || !is_remote(&error) => {
-                self.note(true).await;
-                return Err(error);
-            }
+            Err(error) if !*self.fetch.has_split || !is_remote(&error) => return Err(error),
             Err(error) => {
                 tracing::debug!(%error, "a part of a download has failed");
                 self.growth.stop();

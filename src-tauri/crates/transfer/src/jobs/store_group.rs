@@ -71,7 +71,7 @@ impl Job<'_> {
         let mut conflicts = Vec::new();
         let mut unknown = Vec::new();
         for &task in tasks {
-            let in_place = task.begun.is_some_and(|begun| begun.in_place);
+            let in_place = task.begun.as_ref().is_some_and(|begun| begun.in_place);
             if task.finishing.is_some() || in_place {
                 left.remove(task.id);
                 left.alone.push(task);
@@ -156,6 +156,7 @@ impl Job<'_> {
                 in_place: one.path == one.task.plan.remote,
                 number: 0,
                 contiguous: None,
+                islands: Box::default(),
             };
             (one.task.id, Note::Begun(identity))
         });

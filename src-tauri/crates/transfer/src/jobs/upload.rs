@@ -69,14 +69,17 @@ impl Job<'_> {
         let facts = facts_of(&source);
         self.live.know_total(facts.size);
         // What was begun with another source, or another version of it, is nothing to us.
-        let begun = task.begun.filter(|begun| is_same_source(begun, facts));
+        let begun = task
+            .begun
+            .as_ref()
+            .filter(|begun| is_same_source(begun, facts));
         if begun.is_some()
             && let Some(noted) = &task.finishing
             && let Some(outcome) = self.finish_upload(task, noted, &source).await?
         {
             return Ok(outcome);
         }
-        let ours = task.begun.filter(|begun| begun.in_place);
+        let ours = task.begun.as_ref().filter(|begun| begun.in_place);
         let decided = match ours {
             // What is there is what an earlier try has left, which no rule is for.
             Some(begun) => (Decision::Overwrite, begun.number, true),
@@ -188,10 +191,11 @@ impl Job<'_> {
             in_place: place.in_place && !place.is_old,
             number: upload.number,
             contiguous: None,
+            islands: Box::default(),
         };
-        if task.begun != Some(identity) || task.finishing.is_some() {
+        if task.begun.as_ref() != Some(&identity) || task.finishing.is_some() {
             self.go_on(task.id)?;
-            self.note(task.id, Note::Begun(identity)).await?;
+            self.note(task.id, Note::Begun(identity.clone())).await?;
         }
         let begun = AtomicBool::new(false);
         let sent = self.send(upload, &place, start, offset, &begun).await;
@@ -201,7 +205,7 @@ impl Job<'_> {
             Err(stop) => Err(stop),
         };
         if let Err(stop) = &outcome {
-            let touched = begun.load(Ordering::Relaxed) || task.begun == Some(identity);
+            let touched = begun.load(Ordering::Relaxed) || task.begun.as_ref() == Some(&identity);
             let lost = matches!(stop, Stop::Error(error) if error.connection_lost());
             if touched && !place.is_old && !lost && !self.is_worth_keeping(task.id, stop) {
                 self.clean(&place.path).await;
@@ -325,7 +329,7 @@ impl Job<'_> {
         noted: &Finishing,
         source: &Source,
     ) -> Result<Option<Outcome>, Stop> {
-        let number = task.begun.map_or(0, |begun| begun.number);
+        let number = task.begun.as_ref().map_or(0, |begun| begun.number);
         let Some(target) = remote_name(&task.plan.remote, number) else {
             return Ok(None);
         };
@@ -385,7 +389,7 @@ impl Job<'_> {
 
 /// The temporary name under which an upload that was begun may stand on the server.
 pub(super) fn left_behind(task: &Task) -> Option<RemotePath> {
-    let begun = task.begun?;
+    let begun = task.begun.as_ref()?;
     let target = remote_name(&task.plan.remote, begun.number)?;
     match begun.in_place {
         true => None,

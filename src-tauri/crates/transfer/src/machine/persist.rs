@@ -260,7 +260,7 @@ fn detail(item: &Item) -> Option<String> {
             };
             (error.to_string(), retry)
         }),
-        begun: extra.and_then(|e| e.begun),
+        begun: extra.and_then(|e| e.begun.clone()),
         finishing: extra.and_then(|e| e.finishing.clone()),
         answer: extra.and_then(|e| e.answer),
         conflict: extra.and_then(|e| e.conflict),

@@ -315,7 +315,7 @@ impl Machine {
             plan: self.plan(id, item),
             options: self.options_of(item).clone(),
             size: item.size,
-            begun: extra.and_then(|extra| extra.begun),
+            begun: extra.and_then(|extra| extra.begun.clone()),
             finishing: extra.and_then(|extra| extra.finishing.clone()),
             answer: self.answer_for(item),
             depth: u32::from(item.depth),

@@ -87,7 +87,7 @@ impl Book {
     fn begun(&self, id: TransferId) -> Option<Identity> {
         let notes = self.notes.lock().unwrap();
         notes.iter().rev().find_map(|(of, note)| match note {
-            Note::Begun(identity) if *of == id => Some(*identity),
+            Note::Begun(identity) if *of == id => Some(identity.clone()),
             _ => None,
         })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::jobs::segments::Rules;
+use crate::jobs::segments::{Rules, WORTH_KEEPING};
 
 const LENGTH: usize = 3_000_000;
 /// A connection brings all of it in 3 s.
@@ -192,6 +192,18 @@ async fn a_connection_is_given_back_when_others_wait() {
     assert_eq!(b.read("f").unwrap(), content(LENGTH));
 }
 
+/// What is noted to be there beyond gaps, in bytes, each of which is right.
+fn kept(b: &Bench) -> usize {
+    let there = b.read(".f.slippart").unwrap();
+    let islands = b.book.begun(1).unwrap().islands;
+    let lengths = islands.iter().map(|&(begin, end)| {
+        let part = begin as usize..end as usize;
+        assert!(there[part.clone()] == content(LENGTH)[part]);
+        (end - begin) as usize
+    });
+    lengths.sum()
+}
+
 /// Kills it at this time; then the next try, with whatever was noted by then.
 async fn killed_at(millis: u64, again_split: bool) {
     let b = slow_bench(3);
@@ -210,6 +222,7 @@ async fn killed_at(millis: u64, again_split: bool) {
     let begun = b.book.begun(1).unwrap();
     let good = begun.contiguous.map_or(there.len(), |c| c as usize);
     assert_eq!(there[..good], content(LENGTH)[..good], "at {millis}");
+    let good = good + kept(&b);
     let done = match again_split {
         true => done_split(&b).await,
         false => b.done(b.down(1)).await,
@@ -274,8 +287,11 @@ async fn cancelled_it_leaves_nothing_and_paused_it_goes_on() {
             continue;
         }
         assert_eq!(b.names(), [".f.slippart"]);
+        // All that had come is kept, but for what is no island yet.
+        let come = live.progress.bytes();
+        assert!(kept(&b) > 200_000, "{}", kept(&b));
         let done = done_split(&b).await;
-        assert!(done.resumed_from > 0 && done.checks.tail);
+        assert!(done.resumed_from >= come - 3 * WORTH_KEEPING && done.checks.tail);
     }
 }
 
@@ -302,4 +318,132 @@ async fn a_source_that_changes_meanwhile_is_noticed() {
         "{outcome:?}"
     );
     assert!(b.names().is_empty());
+}
+
+/// Stopped when each of four connections has brought something.
+async fn paused_with_islands() -> (Bench, Identity) {
+    let b = slow_bench(3);
+    let live = live();
+    let work = run_split(&b, b.down(1), &live);
+    let stop = async {
+        while b.fake.lock().moving < 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        b.book.stopped.lock().unwrap().insert(1, StopKind::Paused);
+        live.cancel.cancel();
+    };
+    tokio::join!(work, stop);
+    b.book.stopped.lock().unwrap().clear();
+    let begun = b.book.begun(1).unwrap();
+    assert!(begun.islands.len() > 1, "{begun:?}");
+    b.log();
+    (b, begun)
+}
+
+/// What was asked for, from where on.
+fn fetched(b: &Bench) -> Vec<u64> {
+    let log = b.log();
+    log.iter()
+        .filter_map(|line| line.strip_prefix("RETR /f ")?.parse().ok())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_gaps_are_fetched() {
+    // By several connections, and by one.
+    for several in [true, false] {
+        let (b, begun) = paused_with_islands().await;
+        let kept = kept(&b) as u64;
+        let contiguous = begun.contiguous.unwrap();
+        let mut live = live();
+        if !several {
+            live.segments.most = 1;
+        }
+        let outcome = run_split(&b, b.down(1), &live).await;
+        let Outcome::Done(done) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(done.resumed_from, contiguous + kept);
+        assert_eq!(live.progress.bytes(), LENGTH as u64 - contiguous - kept);
+        assert!(b.read("f").unwrap() == content(LENGTH));
+        assert!(done.checks.tail);
+        if !several {
+            let tail = 64 * 1024;
+            let ends = begun.islands.iter().map(|&(_, end)| end - tail);
+            let mut wanted: Vec<u64> = ends.collect();
+            wanted.push(contiguous - tail);
+            wanted.extend(begun.islands.iter().map(|&(_, end)| end));
+            assert_eq!(fetched(&b), wanted);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_island_that_is_not_the_sources_is_fetched_again() {
+    type Fault = fn(&Bench, &Identity);
+    let faults: [(&str, bool, Fault); 6] = [
+        ("other bytes at its end", true, |b, begun| {
+            let (_, end) = begun.islands[1];
+            let mut there = b.read(".f.slippart").unwrap();
+            there[end as usize - 5] ^= 1;
+            b.write(".f.slippart", &there, 5);
+        }),
+        ("cut off", true, |b, begun| {
+            let there = b.read(".f.slippart").unwrap();
+            let end = begun.islands[0].1 as usize - 1;
+            b.write(".f.slippart", &there[..end], 5);
+        }),
+        ("REST is refused", false, |b, _| {
+            b.fake.lock().no_restart_from = Some(1);
+        }),
+        ("REST leads elsewhere", false, |b, begun| {
+            b.fake.lock().wraps_at = Some(begun.contiguous.unwrap() / 2);
+        }),
+        ("another source", false, |b, _| {
+            b.fake.file("/f", &content(LENGTH), 1_000_000_007);
+        }),
+        ("gone", false, |b, _| {
+            fs::remove_file(b.path(".f.slippart")).unwrap();
+        }),
+    ];
+    for (what, resumes, fault) in faults {
+        let (b, begun) = paused_with_islands().await;
+        fault(&b, &begun);
+        let done = b.done(b.down(1)).await;
+        let contiguous = if resumes {
+            begun.contiguous.unwrap()
+        } else {
+            0
+        };
+        assert_eq!(done.resumed_from, contiguous, "{what}");
+        assert!(b.read("f").unwrap() == content(LENGTH), "{what}");
+        assert_eq!(b.names(), ["f"], "{what}");
+        assert!(b.book.begun(1).unwrap().islands.is_empty(), "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_while_the_gaps_are_fetched() {
+    for millis in (20..900).step_by(130) {
+        let (b, _) = paused_with_islands().await;
+        {
+            let live = live();
+            let assignment = Assignment::File(b.down(1));
+            tokio::select! {
+                () = run(&b.pool, &b.site, &assignment, &live, &b.book) => {}
+                () = tokio::time::sleep(Duration::from_millis(millis)) => {}
+            }
+        }
+        if b.book.ended.lock().unwrap().remove(&1).is_none() {
+            let connected = b.fake.lock().connected;
+            b.fake.lock().lost_before = connected;
+            b.book.spare.store(3, Ordering::Relaxed);
+            let kept = kept(&b) as u64;
+            let done = done_split(&b).await;
+            assert!(done.resumed_from >= kept);
+        }
+        assert!(b.read("f").unwrap() == content(LENGTH), "at {millis}");
+        assert_eq!(b.names(), ["f"]);
+    }
 }
