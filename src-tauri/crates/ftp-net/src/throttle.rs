@@ -1,9 +1,10 @@
 //! Limits of speed.
 //!
-//! A limit is a clock that counts bytes in place of seconds: it has let pass so many by now, and whoever moves some
-//! takes the next places in line and waits until the clock has come to the last of them. Places are taken in the order
-//! of asking, a small piece at a time, so transfers under one limit get equal shares of it; and since a place is a
-//! number of bytes and no moment, those who wait already follow a limit that changes meanwhile.
+//! A limit is a clock that counts bytes in place of seconds: it has let pass so many by now, and whoever wants to move some
+//! takes the next places in line and waits until the clock has come to the first of them. Places are taken in the order
+//! of asking, a small piece at a time, so transfers under one limit get equal shares of it, and however many they are, together
+//! they move no more than it says. What was taken and is not needed is given back. When the limit changes, those who wait take
+//! places in a new line.
 
 use std::{
     num::NonZeroU64,
@@ -111,8 +112,8 @@ impl From<Throttle> for Throttles {
 /// One transfer on its way through its limits. Moving bytes goes in three steps: [`wait`](Pace::wait) until it says that it
 /// is time, move no more than [`piece`](Pace::piece) says, tell by [`moved`](Pace::moved) how many they were.
 ///
-/// Bytes are moved first and counted afterwards, so that none are reserved that never come. A transfer begins at the end of the
-/// line: many short ones, one after the other, are no faster than one long one.
+/// A piece is asked for before it is moved, and the transfer begins at the end of the line: many short ones, after each other or at
+/// once, are no faster than one long one.
 #[derive(Debug)]
 pub struct Pace {
     accounts: Vec<Account>,
@@ -122,25 +123,51 @@ pub struct Pace {
 #[derive(Debug)]
 struct Account {
     throttle: Throttle,
-    /// The last place taken in its line.
-    place: Option<u128>,
-    /// Moved, and no places taken for it yet. They are taken a whole piece at a time, so that whoever is under another, slower
-    /// limit as well doesn't stand in this line for every one of its smaller pieces.
-    owed: u64,
-}
-
-impl Account {
-    fn settle(&mut self, now: Instant) {
-        if self.owed > 0 && self.throttle.limit().is_some() {
-            self.place = Some(self.throttle.meter().take(now, self.owed));
-        }
-        self.owed = 0;
-    }
+    /// Where the piece begins that was taken in its line.
+    place: u128,
+    /// How much of this piece is still to be moved. It is taken as a whole, so that whoever is under
+    /// another, slower limit as well doesn't stand in this line for every one of its smaller pieces.
+    left: u64,
+    /// The line that the place is in.
+    line: u64,
 }
 
 /// How much is moved at once under this limit.
 fn piece_of(limit: NonZeroU64) -> u64 {
     (limit.get() / PIECES).clamp(SMALLEST_PIECE, LARGEST_PIECE)
+}
+
+impl Account {
+    /// How long to wait for the piece that was taken; takes one where none is left.
+    fn wait(&mut self, now: Instant) -> Option<Duration> {
+        let limit = self.throttle.limit()?;
+        let mut meter = self.throttle.meter();
+        if self.line != meter.line || self.left == 0 {
+            self.left = piece_of(limit);
+            self.line = meter.line;
+            let end = meter.take(now, self.left);
+            self.place = end - u128::from(self.left) * BYTE;
+        }
+        meter.wait(now, self.place)
+    }
+
+    fn moved(&mut self, now: Instant, bytes: u64) {
+        let Some(limit) = self.throttle.limit() else {
+            return;
+        };
+        let mut meter = self.throttle.meter();
+        let paid = if self.line == meter.line {
+            self.left
+        } else {
+            // What was asked for under another limit may be far more than this one lets pass in a reasonable time.
+            bytes.saturating_sub(limit.get())
+        };
+        self.left = paid.saturating_sub(bytes);
+        if bytes > paid {
+            self.line = meter.line;
+            meter.take(now, bytes - paid);
+        }
+    }
 }
 
 impl Pace {
@@ -149,8 +176,9 @@ impl Pace {
     pub fn new(throttles: Throttles) -> Self {
         let account = |throttle| Account {
             throttle,
-            place: None,
-            owed: 0,
+            place: 0,
+            left: 0,
+            line: 0,
         };
         Self {
             accounts: throttles.0.into_iter().map(account).collect(),
@@ -162,15 +190,8 @@ impl Pace {
     /// [`LOOK_AGAIN`] before asking again.
     #[must_use]
     pub fn wait(&mut self, now: Instant) -> Option<Duration> {
-        let limited = self.accounts.iter_mut();
-        limited
-            .filter(|account| account.throttle.limit().is_some())
-            .filter_map(|account| {
-                let mut meter = account.throttle.meter();
-                let place = *account.place.get_or_insert(meter.taken);
-                meter.wait(now, place)
-            })
-            .max()
+        let accounts = self.accounts.iter_mut();
+        accounts.filter_map(|account| account.wait(now)).max()
     }
 
     /// How much may be moved at once: `most`, or less under a limit, but never nothing where `most` is something.
@@ -178,7 +199,11 @@ impl Pace {
     pub fn piece(&mut self, most: usize) -> usize {
         let rooms = self.accounts.iter().filter_map(|account| {
             let piece = piece_of(account.throttle.limit()?);
-            Some(piece.saturating_sub(account.owed).max(1))
+            Some(if account.left > 0 {
+                account.left.min(piece)
+            } else {
+                piece
+            })
         });
         let room = rooms.min();
         self.limited = room.is_some();
@@ -190,16 +215,9 @@ impl Pace {
 
     /// Counts what was moved. What was asked for while there was no limit is free.
     pub fn moved(&mut self, now: Instant, bytes: u64) {
-        if !self.limited {
-            return;
-        }
-        for account in &mut self.accounts {
-            let Some(limit) = account.throttle.limit() else {
-                continue;
-            };
-            account.owed = account.owed.saturating_add(bytes);
-            if account.owed >= piece_of(limit) {
-                account.settle(now);
+        if self.limited {
+            for account in &mut self.accounts {
+                account.moved(now, bytes);
             }
         }
     }
@@ -207,9 +225,13 @@ impl Pace {
 
 impl Drop for Pace {
     fn drop(&mut self) {
-        let now = Instant::now();
         for account in &mut self.accounts {
-            account.settle(now);
+            if account.left > 0 {
+                let mut meter = account.throttle.meter();
+                if meter.line == account.line {
+                    meter.give_back(account.left);
+                }
+            }
         }
     }
 }
@@ -223,6 +245,8 @@ struct Meter {
     at: Instant,
     /// The end of the line.
     taken: u128,
+    /// How many lines there were: a new limit begins a new one.
+    line: u64,
 }
 
 impl Meter {
@@ -232,6 +256,7 @@ impl Meter {
             passed: 0,
             at: now,
             taken: 0,
+            line: 1,
         }
     }
 
@@ -251,8 +276,17 @@ impl Meter {
     /// Takes the places for `bytes`; the last one is the result.
     fn take(&mut self, now: Instant, bytes: u64) -> u128 {
         self.advance(now);
+        if self.taken == 0 {
+            // Until somebody comes there is nothing to make up for.
+            self.passed = 0;
+        }
         self.taken += u128::from(bytes) * BYTE;
         self.taken
+    }
+
+    /// Places that were taken are free again. Who comes after them doesn't move up; the end of the line does.
+    fn give_back(&mut self, bytes: u64) {
+        self.taken = self.taken.saturating_sub(u128::from(bytes) * BYTE);
     }
 
     /// How long until the clock has come to this place.
@@ -270,9 +304,9 @@ impl Meter {
             return;
         }
         self.limit = limit;
-        // What a faster limit left unused is no credit under the new one.
-        self.passed = self.passed.min(self.taken);
-        self.advance(now);
+        // What a faster limit left unused is no credit under the new one, and pieces of its size are no debt.
+        self.passed = self.taken;
+        self.line += 1;
     }
 
     fn reset(&mut self, now: Instant) {

@@ -44,6 +44,7 @@ fn what_was_not_used_is_made_up_for_only_a_little() {
     let begin = Instant::now();
     let mut meter = Meter::new(begin, limit(1_000_000));
     let now = begin + 3_600_000 * MS;
+    meter.take(begin, 1);
     // An hour of silence is worth no more than this.
     let place = meter.take(now, 150_000);
     assert_eq!(meter.wait(now, place), None);
@@ -53,24 +54,91 @@ fn what_was_not_used_is_made_up_for_only_a_little() {
 
 #[test]
 fn whoever_waits_follows_a_limit_that_changes() {
-    let begin = Instant::now();
-    let mut meter = Meter::new(begin, limit(1_000));
-    let place = meter.take(begin, 10_000);
-    assert_eq!(meter.wait(begin, place), Some(10_000 * MS));
-    let now = begin + 1_000 * MS;
-    meter.set_limit(now, limit(9_000));
-    assert_eq!(meter.wait(now, place), Some(1_000 * MS));
-    meter.set_limit(now, limit(90));
-    assert_eq!(meter.wait(now, place), Some(100_000 * MS));
-    meter.set_limit(now, None);
-    assert_eq!(meter.wait(now, place), None);
-    // The old debt is gone for good.
-    meter.set_limit(now, limit(1_000));
-    assert_eq!(meter.wait(now, place), None);
-    let next = meter.take(now, 500);
-    assert_eq!(meter.wait(now, next), Some(500 * MS));
-    meter.reset(now);
-    assert_eq!(meter.wait(now, next), None);
+    let throttle = Throttle::new(limit(1_000));
+    let begin = Instant::now() + MS;
+    let mut pace = Pace::new(throttle.clone().into());
+    // The line is empty.
+    assert_eq!(pace.wait(begin), None);
+    assert_eq!(pace.piece(1 << 20), 512);
+    pace.moved(begin, 512);
+    assert_eq!(pace.wait(begin), Some(512 * MS));
+    let mut behind = Pace::new(throttle.clone().into());
+    assert_eq!(behind.wait(begin), Some(1_024 * MS));
+    throttle.meter().set_limit(begin, limit(9_000));
+    throttle.0.limit.store(9_000, Ordering::Relaxed);
+    assert_eq!(pace.wait(begin), None);
+    let wait = behind.wait(begin).unwrap();
+    assert!((56 * MS..58 * MS).contains(&wait), "{wait:?}");
+    throttle.set_limit(None);
+    assert_eq!(pace.wait(begin), None);
+}
+
+#[test]
+fn a_limit_that_falls_holds_at_once_and_leaves_no_debt() {
+    let throttle = Throttle::new(limit(10_000_000));
+    let begin = Instant::now() + MS;
+    let mut now = begin;
+    let mut paces: Vec<Pace> = (0..8).map(|_| Pace::new(throttle.clone().into())).collect();
+    let mut moved = [0u64; 20];
+    let mut next = [begin; 8];
+    let mut changed = false;
+    while now < begin + 20_000 * MS {
+        let at = (0..8).min_by_key(|i| next[*i]).unwrap();
+        now = next[at];
+        if !changed && now >= begin + 10_000 * MS {
+            changed = true;
+            throttle.meter().set_limit(now, limit(100_000));
+            throttle.0.limit.store(100_000, Ordering::Relaxed);
+        }
+        match paces[at].wait(now) {
+            Some(wait) => next[at] = now + wait.min(LOOK_AGAIN),
+            None => {
+                let piece = paces[at].piece(1 << 20) as u64;
+                let second = (now - begin).as_secs() as usize;
+                moved[second.min(19)] += piece;
+                paces[at].moved(now, piece);
+            }
+        }
+    }
+    for second in &moved[..10] {
+        assert!(second.abs_diff(10_000_000) < 400_000, "{moved:?}");
+    }
+    for second in &moved[10..] {
+        assert!(second.abs_diff(100_000) < 10_000, "{moved:?}");
+    }
+    let after: u64 = moved[10..].iter().sum();
+    assert!(after.abs_diff(1_000_000) < 20_000, "{moved:?}");
+}
+
+#[test]
+fn many_at_once_are_no_faster_than_one() {
+    for (rate, transfers) in [(10_000, 8), (10_240, 64), (100_000, 64), (1_000_000, 16)] {
+        let throttle = Throttle::new(limit(rate));
+        // Nothing to make up for: nobody was there.
+        let begin = Instant::now() + 1_000 * MS;
+        let mut paces: Vec<Pace> = (0..transfers)
+            .map(|_| Pace::new(throttle.clone().into()))
+            .collect();
+        let mut next = vec![begin; transfers];
+        let mut moved = 0;
+        loop {
+            let at = (0..transfers).min_by_key(|i| next[*i]).unwrap();
+            let now = next[at];
+            if now > begin + 10_000 * MS {
+                break;
+            }
+            match paces[at].wait(now) {
+                Some(wait) => next[at] = now + wait.min(LOOK_AGAIN),
+                None => {
+                    let piece = paces[at].piece(1 << 20) as u64;
+                    moved += piece;
+                    paces[at].moved(now, piece);
+                }
+            }
+        }
+        let off = moved.abs_diff(10 * rate) as f64 / (10 * rate) as f64;
+        assert!(off < 0.01, "{transfers} at {rate} B/s: {moved}");
+    }
 }
 
 #[test]
