@@ -17,13 +17,15 @@ use crate::conflict::Decision;
 use crate::digest::hash_of_bytes;
 use crate::disk::{Folder, There};
 use crate::error::{Error, RemoteError};
-use crate::work::{Existing, Outcome, SMALL, Task};
-use crate::{Checks, ConflictRule, Facts, HashAlgorithm, HashCheck, KeepTime};
+use crate::work::{Existing, Identity, Note, Outcome, SMALL, Task};
+use crate::{Checks, ConflictRule, Facts, HashAlgorithm, HashCheck, KeepTime, TransferId};
 
 /// A file that is to be fetched, and the name that it gets.
 pub(super) struct Wanted<'t> {
     pub(super) task: &'t Task,
     pub(super) name: OsString,
+    /// Which number is in it; 0: none.
+    number: u32,
     pub(super) replaces: bool,
 }
 
@@ -87,6 +89,7 @@ impl Job<'_> {
                 Some(name) if plain(task) => wanted.push(Wanted {
                     task,
                     name,
+                    number: 0,
                     replaces: true,
                 }),
                 Some(_) => looked_at.push(task),
@@ -123,6 +126,7 @@ impl Job<'_> {
                         wanted.push(Wanted {
                             task,
                             name,
+                            number: 0,
                             replaces: rule_of(task) == ConflictRule::Overwrite,
                         });
                     }
@@ -173,14 +177,16 @@ impl Job<'_> {
                         wanted.push(Wanted {
                             task,
                             name,
+                            number: 0,
                             replaces: true,
                         });
                     }
                 }
                 Decision::Rename => match free_name(task, &mut taken).await {
-                    Ok(name) => wanted.push(Wanted {
+                    Ok((name, number)) => wanted.push(Wanted {
                         task,
                         name,
+                        number,
                         replaces: false,
                     }),
                     Err(error) => self.fail(left, task, error),
@@ -208,11 +214,14 @@ impl Job<'_> {
         let (sender, mut outcomes) = mpsc::unbounded_channel();
         let wire = self.wire();
         let fetching = self.remote.fetch_many(files, &wire, sender);
-        let broken = self
-            .live
-            .or_stopped(async { Ok::<_, Error>(fetching.await) })
-            .await?
-            .err();
+        // Before anything of them is written, so that what a crash leaves is known to be theirs. It takes no time of its
+        // own: first they have to come.
+        let begun = wanted.iter().map(begun).collect();
+        let both = async {
+            let (noted, fetched) = tokio::join!(self.ledger.note(begun), fetching);
+            noted.map(|()| fetched.err())
+        };
+        let broken = self.live.or_stopped(both).await?;
         let mut wanted: Vec<Option<Wanted<'t>>> = wanted.into_iter().map(Some).collect();
         let mut arrived = Vec::with_capacity(wanted.len());
         while let Ok((place, outcome)) = outcomes.try_recv() {
@@ -297,8 +306,18 @@ impl Job<'_> {
     }
 }
 
-/// The first numbered name that nothing has, and no other file of the group gets.
-async fn free_name(task: &Task, taken: &mut HashSet<PathBuf>) -> Result<OsString, Error> {
+fn begun(wanted: &Wanted<'_>) -> (TransferId, Note) {
+    let identity = Identity {
+        size: wanted.task.size,
+        modified: wanted.task.plan.modified,
+        number: wanted.number,
+        ..Identity::default()
+    };
+    (wanted.task.id, Note::Begun(identity))
+}
+
+/// The first numbered name that nothing has, and no other file of the group gets; and the number.
+async fn free_name(task: &Task, taken: &mut HashSet<PathBuf>) -> Result<(OsString, u32), Error> {
     let (base, parent) = (task.plan.base.clone(), parent_of(&task.plan).to_owned());
     let (plan, mut others) = (task.plan.clone(), std::mem::take(taken));
     let (name, others) = blocking(move || {
@@ -308,7 +327,7 @@ async fn free_name(task: &Task, taken: &mut HashSet<PathBuf>) -> Result<OsString
             let path = folder.path.join(&name);
             if !others.contains(&path) && folder.look(&name)? == There::Nothing {
                 others.insert(path);
-                return Ok((Ok(name), others));
+                return Ok((Ok((name, number)), others));
             }
         }
         let error = std::io::ErrorKind::AlreadyExists.into();

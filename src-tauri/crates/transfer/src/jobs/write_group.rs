@@ -62,6 +62,7 @@ impl Job<'_> {
                 task,
                 name,
                 replaces,
+                ..
             } = one.wanted;
             let modified = kept_time(task, one.modified);
             let done = Done {

@@ -68,7 +68,7 @@ async fn a_group_comes_down() {
 async fn a_group_survives_darkness_and_is_not_fetched_twice() {
     let b = down(5);
     let tasks = group(&b, Download, 5);
-    assert!(b.dark_after(1, Assignment::Group(tasks)).await);
+    assert!(b.dark_after(2, Assignment::Group(tasks)).await);
     // Two of them got their names before.
     for name in ["g1", "g2"] {
         fs::rename(b.path(&format!(".{name}.slippart")), b.path(name)).unwrap();
@@ -81,6 +81,37 @@ async fn a_group_survives_darkness_and_is_not_fetched_twice() {
     }
     assert_eq!(b.names().len(), 5);
     assert_eq!(count(&b.log(), "RETR"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_group_left_is_known_to_be_ours() {
+    for goes_on in [false, true] {
+        let mut b = down(5);
+        b.options.conflict = ConflictRule::Rename;
+        b.write("g4", b"old", 5);
+        let theirs = ".other.slippart";
+        b.write(theirs, b"of somebody else", 5);
+        let tasks = group(&b, Download, 5);
+        assert!(b.dark_after(2, Assignment::Group(tasks)).await);
+        let left = b.names();
+        let half = left.iter().filter(|name| name.ends_with(".slippart"));
+        assert_eq!(half.count(), 6, "{left:?}");
+        // Killed right before it was noted that they are complete.
+        let mut notes = std::mem::take(&mut *b.book.notes.lock().unwrap());
+        notes.retain(|(_, note)| matches!(note, Note::Begun(_)));
+        *b.book.notes.lock().unwrap() = notes;
+        let tasks = group(&b, Download, 5);
+        if goes_on {
+            for task in tasks {
+                b.done(task).await;
+            }
+            assert_eq!(b.names(), [theirs, "g1", "g2", "g3", "g4", "g4 (2)", "g5"]);
+        } else {
+            discard(&b.pool, &b.site, 1, &tasks).await;
+            assert_eq!(b.names(), [theirs, "g4"]);
+        }
+        assert_eq!(b.read("g4").unwrap(), b"old");
+    }
 }
 
 #[tokio::test(start_paused = true)]
