@@ -368,6 +368,14 @@ impl Client {
     pub async fn quit(self) -> Result<(), Error> {
         self.run(|driver| Box::pin(driver.quit())).await
     }
+
+    /// The same without waiting for the answer, which is a round trip.
+    ///
+    /// # Errors
+    /// Those of the connection; it is closed in any case.
+    pub async fn part(self) -> Result<(), Error> {
+        self.run(|driver| Box::pin(driver.part())).await
+    }
 }
 
 /// Counts one that waits for an ABOR, until its future is done or dropped.

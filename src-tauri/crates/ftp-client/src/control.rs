@@ -197,9 +197,15 @@ impl Control {
 
     /// A command and its final reply; preliminary ones are passed over.
     pub(crate) async fn exchange(&mut self, command: &Command) -> Result<Reply, Error> {
+        self.exchange_first(std::slice::from_ref(command)).await
+    }
+
+    /// Sends commands in one write, and reads the final reply to the first. Those to the others have still to be read.
+    pub(crate) async fn exchange_first(&mut self, commands: &[Command]) -> Result<Reply, Error> {
         let begin = Instant::now();
-        self.send(command).await?;
-        let reply = self.final_reply(&command.redacted()).await?;
+        self.send_all(commands).await?;
+        let doing = commands.first().map_or_else(String::new, Command::redacted);
+        let reply = self.final_reply(&doing).await?;
         let time = begin.elapsed();
         self.round_trip = Some(self.round_trip.map_or(time, |least| least.min(time)));
         Ok(reply)

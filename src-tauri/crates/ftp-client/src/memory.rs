@@ -54,8 +54,13 @@ pub(crate) struct Learned {
     pub(crate) active: Active,
     /// How many connections it takes from us, and when it said so (seconds since 1970).
     connections: Option<(u8, u64)>,
+    /// It lost an upload whose connection was reset right after its end.
+    pub(crate) dislikes_resets: bool,
     /// A batch of transfers went well, in this program or an earlier one.
     pub(crate) proven: bool,
+    /// A data connection has come about, in this program.
+    #[serde(skip)]
+    pub(crate) reached: bool,
     /// When anything of this was learned, in seconds since 1970.
     at: u64,
 }

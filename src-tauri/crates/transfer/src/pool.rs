@@ -164,9 +164,9 @@ impl Pool {
     /// a login takes several round trips. One that can't be opened is nobody's failure.
     pub(crate) async fn prepare(&self, site: &SiteKey, most: usize) {
         let missing = self.with(site, |c| {
-            // Whoever needs them has one, or is about to.
-            let used = (c.leased + c.opening).max(1);
-            let missing = most.saturating_sub(c.idle.len() + used + c.coming);
+            // Whoever needs them has one, or is about to take one.
+            let there = (c.idle.len() + c.leased + c.opening).max(1);
+            let missing = most.saturating_sub(there + c.coming);
             c.coming += missing;
             missing
         });

@@ -117,6 +117,11 @@ pub(super) const fn queues(kind: Kind, learned: &Learned) -> bool {
     }
 }
 
+/// True where PASS may follow USER in one write. Pure-FTPd is slow to answer then.
+pub(super) const fn takes_password_early(kind: Kind, learned: &Learned) -> bool {
+    matches!(kind, Kind::Vsftpd | Kind::ProFtpd | Kind::Slipway) && queues(kind, learned)
+}
+
 /// How many of the commands go in one write: at least one, and RNTO is not parted from its RNFR.
 fn count(commands: &[Command]) -> usize {
     let mut bytes = BytesMut::new();

@@ -97,8 +97,6 @@ pub(crate) struct Driver {
     /// The last data connection resumed no session on purpose.
     unresumed: bool,
     kind: kind::Kind,
-    /// A data connection came about in this session.
-    dialled: bool,
     /// How many batches went wrong in this session.
     disruptions: u8,
     /// How many times we could not wait for data connections of the server's.
@@ -263,6 +261,14 @@ impl Driver {
             Ok(reply) => Err(Error::refused("QUIT", reply)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Says goodbye and does not wait for the answer.
+    pub(crate) async fn part(&mut self) -> Result<(), Error> {
+        let outcome = self.control.send(&Command::Quit).await;
+        self.control.close().await;
+        self.control.kill(Error::new(ErrorKind::Lost, "QUIT"));
+        outcome
     }
 
     pub(crate) async fn cwd(&mut self, command: Command) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use ftp_net::{
 };
 use ftp_proto::{Argument, Command, Features, Reply};
 
-use super::{Driver, Shared, kind::Kind};
+use super::{Driver, Shared, burst, kind::Kind};
 use crate::{
     Config, Error, ErrorKind, LogKind, Login, Security, SessionFacts, TlsMode,
     control::{self, Control},
@@ -149,7 +149,6 @@ impl Driver {
             running: None,
             unresumed: false,
             kind: Kind::of(&greeting),
-            dialled: false,
             disruptions: 0,
             active_fails: 0,
         };
@@ -168,10 +167,9 @@ impl Driver {
                 connecting(&self.config),
             ));
         }
-        let mut command = Command::User(login.user.clone());
+        let (mut command, mut reply) = self.introduce(login).await?;
         // Each step is asked for at most once, so that a server can't make us go round.
         for _ in 0..3 {
-            let reply = self.control.exchange(&command).await?;
             let code = reply.code;
             if code.is_completion() {
                 return Ok(());
@@ -215,11 +213,32 @@ impl Driver {
                     });
                 }
             };
+            reply = self.control.exchange(&command).await?;
         }
         Err(Error::new(
             ErrorKind::Protocol,
             "login: the server asks in circles",
         ))
+    }
+
+    /// USER; and PASS in the same write where the server is known to read them one by one. Returns the last command that
+    /// counts, and its reply.
+    async fn introduce(&mut self, login: &Login) -> Result<(Command, Reply), Error> {
+        let user = Command::User(login.user.clone());
+        if login.password.is_empty() || !burst::takes_password_early(self.kind, &self.learned()) {
+            let reply = self.control.exchange(&user).await?;
+            return Ok((user, reply));
+        }
+        let mut both = [user, Command::Pass(login.password.clone())];
+        let reply = self.control.exchange_first(&both).await?;
+        let second = self.control.final_reply(&both[1].redacted()).await;
+        let [user, pass] = &mut both;
+        let taken = |command: &mut Command| std::mem::replace(command, Command::Noop);
+        match reply.code.value() {
+            330..=339 if reply.code.value() != 332 => Ok((taken(pass), second?)),
+            // What came to PASS was said of the name already, or the server has hung up.
+            _ => Ok((taken(user), reply)),
+        }
     }
 
     pub(super) async fn set_type(&mut self, wanted: u8) -> Result<(), Error> {

@@ -33,6 +33,7 @@ pub(super) struct Activity {
     begun: AtomicBool,
     begin: Notify,
     progress: Progress,
+    abrupt: AtomicBool,
 }
 
 impl Activity {
@@ -43,7 +44,22 @@ impl Activity {
             begun: AtomicBool::new(true),
             begin: Notify::new(),
             progress: options.progress.clone(),
+            abrupt: AtomicBool::new(false),
         }
+    }
+
+    /// Whether uploads of a single flight are reset behind their end.
+    ///
+    /// vsftpd closes its side of a data connection with SO_LINGER, and says 226 only after our kernel has confirmed that close:
+    /// a round trip for each file, in which nothing happens. A reset that follows our FIN tells it at once. Data that are lost on the way
+    /// can't be taken for a whole file for that: without the FIN before it, a reset is not accepted (RFC 5961 section 3.2) but
+    /// asked about, and what comes of it then is a failed read, a 426, and another try.
+    pub(super) fn set_abrupt(&self, abrupt: bool) {
+        self.abrupt.store(abrupt, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_abrupt(&self) -> bool {
+        self.abrupt.load(Ordering::Relaxed)
     }
 
     /// The next transfer, of which nothing has happened yet.
@@ -205,6 +221,9 @@ pub(super) async fn receive(
     Ok(Received { data, clean })
 }
 
+/// What leaves at once on a new connection (ten segments, RFC 6928), with room to spare.
+const ONE_FLIGHT: usize = 8 * 1024;
+
 /// Sends all of `data` and ends the connection, so that it can't be taken for a part.
 pub(super) async fn send(
     stream: Stream,
@@ -233,6 +252,10 @@ pub(super) async fn send(
         shutdown_orderly(stream, GOODBYE).await?;
     } else {
         stream.shutdown().await?;
+        if activity.is_abrupt() && data.len() <= ONE_FLIGHT {
+            // Everything has left, the FIN included; what follows is the reset.
+            return Ok(());
+        }
     }
     upload.0 = None;
     Ok(())

@@ -142,7 +142,7 @@ impl Driver {
             Pipelining::Unknown | Pipelining::Batch => {}
         }
         let learned = self.learned();
-        if !self.dialled && !learned.proven {
+        if !learned.reached && !learned.proven {
             // The first one shows whether data connections come about at all, and how.
             return Ok(None);
         }

@@ -136,6 +136,16 @@ impl Driver {
             _ => false,
         };
         let half = T::COMES && waits_for_end && self.is_far();
+        // Only where every file's size is asked for behind it.
+        let confirmed = files.iter().all(|file| file.after().is_some());
+        let lingers = self.kind == Kind::Vsftpd && secure.is_none() && self.is_far();
+        run.activity.set_abrupt(
+            cfg!(target_os = "linux")
+                && !T::COMES
+                && lingers
+                && confirmed
+                && !self.learned().dislikes_resets,
+        );
         let mut listeners = VecDeque::with_capacity(count);
         let mut commands = Vec::with_capacity(4 * count);
         for file in files {
@@ -245,6 +255,14 @@ impl Driver {
                 let why = format!("{} in the middle of a transfer", reply.code);
                 return ended.odd(index, &why);
             }
+            // Then it was not the reader of RFC 5961 that it seemed to be.
+            Conducted::Refused(reply)
+                if run.activity.is_abrupt() && matches!(reply.code.value(), 426 | 451) =>
+            {
+                self.learn(|learned| learned.dislikes_resets = true);
+                run.activity.set_abrupt(false);
+                Err(Verdict::Again { odd: false })
+            }
             Conducted::Refused(reply) => Err(refused(file, reply, nothing, None)),
             Conducted::Broken(failure, reply) => Err(refused(file, reply, nothing, Some(failure))),
             Conducted::GivenUp(failure) => {
@@ -341,7 +359,7 @@ impl Driver {
     }
 
     /// A new connection in place of one that is out of step.
-    pub(super) async fn reconnect(&mut self) -> Result<(), Error> {
+    pub(in crate::driver) async fn reconnect(&mut self) -> Result<(), Error> {
         self.control.log(
             LogKind::Info,
             "out of step with the server; connecting again",
