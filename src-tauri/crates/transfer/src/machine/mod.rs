@@ -116,6 +116,8 @@ impl Site {
 #[derive(Debug)]
 struct Job {
     site: u32,
+    /// When it began.
+    since: Time,
     /// Connections that it has beside its first one.
     extra: usize,
     /// What of it has not ended.

@@ -166,7 +166,7 @@ impl Machine {
         let ids = if is_probe {
             vec![id]
         } else {
-            self.group(number, first)
+            self.group(now, number, first)
         };
         self.start(now, number, ids, is_probe)
     }
@@ -187,7 +187,7 @@ impl Machine {
     }
 
     /// The item, and if it is a small file those that may go along with it on one connection.
-    fn group(&self, number: u32, first: Rank) -> Vec<TransferId> {
+    fn group(&self, now: Now, number: u32, first: Rank) -> Vec<TransferId> {
         let mut ids = vec![first.3];
         let Some(leader) = self.items.get(&first.3).filter(|item| self.is_small(item)) else {
             return ids;
@@ -195,8 +195,17 @@ impl Machine {
         let site = &self.sites[number as usize];
         let line = &site.ready[Self::lane(leader.direction)];
         // No more than one connection's share of what waits: so they get smaller, and all come to the end at the same time.
+        // Those that begin at this moment share alike.
         let connections = site.limit.min(self.rules.workers).max(1);
-        let most = line.len().div_ceil(connections).clamp(1, GROUP_FILES);
+        let begun: usize = self
+            .jobs
+            .values()
+            .filter(|job| job.site == number && job.since == now.time)
+            .map(|job| job.ids.len())
+            .sum();
+        let most = (line.len() + begun)
+            .div_ceil(connections)
+            .clamp(1, GROUP_FILES);
         let mut bytes = leader.size.unwrap_or(0);
         let mut targets = BTreeSet::from_iter(self.target(first.3, leader));
         for rank in line.range(first..).skip(1) {
@@ -279,6 +288,7 @@ impl Machine {
             job,
             Job {
                 site,
+                since: now.time,
                 extra: 0,
                 ids: ids.into_iter().collect(),
                 targets,

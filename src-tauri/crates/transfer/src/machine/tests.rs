@@ -166,7 +166,7 @@ fn small_files_share_a_job_and_leave_some_for_the_others() {
     machine.add(at(0), &small);
     let running = starts(&mut machine, at(0));
     let sizes: Vec<usize> = running.iter().map(|(_, ids)| ids.len()).collect();
-    assert_eq!(sizes, [15, 8]);
+    assert_eq!(sizes, [15, 15]);
 }
 
 #[test]
