@@ -284,9 +284,9 @@ impl Meter {
         self.taken
     }
 
-    /// Places that were taken are free again. Who comes after them doesn't move up; the end of the line does.
+    /// Places that were taken are not needed. Everybody else moves up.
     fn give_back(&mut self, bytes: u64) {
-        self.taken = self.taken.saturating_sub(u128::from(bytes) * BYTE);
+        self.passed += u128::from(bytes) * BYTE;
     }
 
     /// How long until the clock has come to this place.

@@ -194,6 +194,36 @@ fn many_short_transfers_are_no_faster_than_a_long_one() {
 }
 
 #[test]
+fn who_waits_goes_on_when_those_before_and_behind_give_up() {
+    for stays in [0, 40, 63] {
+        let throttle = Throttle::new(limit(10_000));
+        let begin = Instant::now() + MS;
+        let mut paces: Vec<Pace> = (0..64)
+            .map(|_| Pace::new(throttle.clone().into()))
+            .collect();
+        for pace in &mut paces {
+            let _ = pace.wait(begin);
+        }
+        let mut pace = paces.swap_remove(stays);
+        drop(paces);
+        let mut now = begin;
+        let mut moved = 0;
+        while now < begin + 10_000 * MS {
+            match pace.wait(now) {
+                Some(wait) => now += wait.min(LOOK_AGAIN),
+                None => {
+                    let piece = pace.piece(1 << 20) as u64;
+                    moved += piece;
+                    pace.moved(now, piece);
+                }
+            }
+        }
+        // One piece ahead, and what may be made up for.
+        assert!((99_000..102_100).contains(&moved), "{stays}: {moved}");
+    }
+}
+
+#[test]
 fn without_a_limit_nothing_is_counted_and_pieces_are_whole() {
     let throttle = Throttle::new(None);
     let mut pace = Pace::new(throttle.clone().into());
