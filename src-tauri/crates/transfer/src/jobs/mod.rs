@@ -113,19 +113,17 @@ pub(crate) async fn run(
     }
 }
 
-/// Removes what earlier tries have left of items that nobody wants any more: temporary files here and, if a connection
-/// can be had among the `most` that there may be, there.
-pub(crate) async fn discard(pool: &Pool, site: &SiteKey, most: usize, tasks: &[Task]) {
-    let (downloads, uploads): (Vec<&Task>, Vec<&Task>) = tasks
-        .iter()
-        .filter(|task| task.plan.kind == ItemKind::File && task.begun.is_some())
-        .partition(|task| task.plan.direction == Direction::Download);
-    for task in downloads {
+/// Removes the temporary files that earlier tries have left here of items that nobody wants any more.
+pub(crate) async fn discard_here(tasks: &[Task]) {
+    for task in begun(tasks, Direction::Download) {
         discard_local(task).await;
     }
-    let temporaries: Vec<_> = uploads
-        .iter()
-        .filter_map(|task| upload::left_behind(task))
+}
+
+/// The same on the server, if a connection can be had among the `most` that there may be.
+pub(crate) async fn discard_there(pool: &Pool, site: &SiteKey, most: usize, tasks: &[Task]) {
+    let temporaries: Vec<_> = begun(tasks, Direction::Upload)
+        .filter_map(upload::left_behind)
         .collect();
     if temporaries.is_empty() {
         return;
@@ -136,6 +134,12 @@ pub(crate) async fn discard(pool: &Pool, site: &SiteKey, most: usize, tasks: &[T
             Err(_) => lease.close().await,
         }
     }
+}
+
+fn begun(tasks: &[Task], direction: Direction) -> impl Iterator<Item = &Task> {
+    tasks.iter().filter(move |task| {
+        task.plan.kind == ItemKind::File && task.plan.direction == direction && task.begun.is_some()
+    })
 }
 
 async fn discard_local(task: &Task) {

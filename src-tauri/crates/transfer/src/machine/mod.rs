@@ -257,6 +257,11 @@ impl Machine {
     }
 
     /// Nothing is started any more; what is in the journal stays as it is.
+    /// Something is to be removed, and [`poll`](Self::poll) has not said so yet.
+    pub(crate) fn has_discards(&self) -> bool {
+        !self.discards.is_empty()
+    }
+
     pub(crate) fn close(&mut self) {
         self.closing = true;
     }

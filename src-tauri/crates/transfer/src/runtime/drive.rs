@@ -52,11 +52,7 @@ pub(super) async fn drive(shared: Arc<Shared>) {
                 Err(error) => shared.not_started(job, &assignment, error),
             }
         }
-        for (site, tasks) in turn.discards {
-            let shared = shared.clone();
-            let most = shared.lock().machine.connections(&site);
-            tokio::spawn(async move { jobs::discard(&shared.pool, &site, most, &tasks).await });
-        }
+        shared.discard(turn.discards);
         if turn.close_idle {
             // In a task of its own: a server that is slow to say goodbye holds nobody up.
             let shared = shared.clone();
@@ -74,16 +70,22 @@ pub(super) async fn drive(shared: Arc<Shared>) {
             () = timer => {}
         }
     }
-    let mut state = shared.lock();
-    let ids: Vec<_> = state.machine.ids().collect();
-    match shared.writer {
-        // They go on when the journal is opened again.
-        Some(_) => state.machine.put_back_running(|_| true),
-        None => state.machine.cancel(&ids),
+    {
+        let mut state = shared.lock();
+        let ids: Vec<_> = state.machine.ids().collect();
+        state.machine.close();
+        match shared.writer {
+            // They go on when the journal is opened again.
+            Some(_) => state.machine.put_back_running(|_| true),
+            None => state.machine.cancel(&ids),
+        }
+        for live in state.jobs.values() {
+            live.cancel.cancel();
+        }
     }
-    for live in state.jobs.values() {
-        live.cancel.cancel();
-    }
+    // Nothing begins any more, but what was cancelled is cleaned up after.
+    let turn = shared.turn();
+    shared.discard(turn.discards);
 }
 
 impl Shared {
@@ -120,7 +122,10 @@ impl Shared {
                     state.jobs.insert(job, live.clone());
                     starts.push((job, site, assignment, live));
                 }
-                Action::Discard { site, tasks } => discards.push((site, tasks)),
+                Action::Discard { site, tasks } => {
+                    state.cleaning += 1;
+                    discards.push((site, tasks));
+                }
                 Action::Stop { job, all } => {
                     if let Some(live) = state.jobs.get(&job)
                         && all
@@ -165,6 +170,20 @@ impl Shared {
             discards,
             next,
             close_idle,
+        }
+    }
+
+    /// Removes what nobody wants any more. The queue is not idle before that is done here; on a server it is done if
+    /// there still is the time.
+    fn discard(self: &Arc<Self>, discards: Vec<(SiteKey, Vec<Task>)>) {
+        for (site, tasks) in discards {
+            let shared = self.clone();
+            let most = shared.lock().machine.connections(&site);
+            tokio::spawn(async move {
+                jobs::discard_here(&tasks).await;
+                shared.change(|state, _| state.cleaning -= 1);
+                jobs::discard_there(&shared.pool, &site, most, &tasks).await;
+            });
         }
     }
 

@@ -138,6 +138,17 @@ pub(crate) struct QueueState {
     write_again: Option<Time>,
     /// When the inbox is to be looked at again.
     next_look: Time,
+    /// How many are at work to remove what cancelled downloads have left.
+    cleaning: usize,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(writer) = &self.writer {
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            writer.leave(state.machine.take_ops());
+        }
+    }
 }
 
 impl Shared {
@@ -178,7 +189,8 @@ impl Shared {
                 None => false,
             });
         }
-        let is_idle = state.machine.is_idle();
+        let is_clean = state.cleaning == 0 && !state.machine.has_discards();
+        let is_idle = is_clean && state.machine.is_idle();
         self.idle
             .send_if_modified(|idle| std::mem::replace(idle, is_idle) != is_idle);
     }

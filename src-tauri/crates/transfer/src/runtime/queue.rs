@@ -28,8 +28,8 @@ pub(super) const RECEIPTS: usize = 1000;
 const LIMITS: &str = "limits";
 const TIMETABLE: &str = "timetable";
 
-/// The transfer queue. Clones are handles of the same queue. When the last one is dropped, what runs is stopped;
-/// [`shutdown`](Self::shutdown) also waits for it.
+/// The transfer queue. Clones are handles of the same queue. When the last one is dropped, what was asked for is in the
+/// journal, and what runs is stopped; [`shutdown`](Self::shutdown) also waits for it.
 #[derive(Clone)]
 pub struct Queue(Arc<Handle>);
 
@@ -39,6 +39,11 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        // What was asked for last counts, even if the program ends right after this and nobody else gets to anything.
+        if let Some(writer) = &self.shared.writer {
+            self.shared.lock().machine.close();
+            writer.flush_now();
+        }
         self.shared.closed.cancel();
     }
 }
@@ -130,6 +135,7 @@ impl Queue {
                 idle_since: None,
                 receipts: VecDeque::new(),
                 write_again: None,
+                cleaning: 0,
                 next_look: Time::ZERO,
             }),
             pool: Pool::new(remotes),

@@ -1,6 +1,7 @@
 //! The thread that writes the journal. Many who want something written at the same time share one transaction.
 
-use std::sync::{Mutex, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -9,9 +10,14 @@ use crate::error::Error;
 use crate::journal::{Journal, JournalError, Op, Taken};
 use crate::{Receipt, TransferId};
 
+/// How long whoever can't wait otherwise is held up at most.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
 /// What the thread is asked for.
 enum Ask {
     Flush(oneshot::Sender<Result<(), Error>>),
+    /// The same for somebody who stands still meanwhile.
+    FlushNow(mpsc::SyncSender<()>),
     Requests(oneshot::Sender<Result<Vec<Taken>, JournalError>>),
     Receipts {
         limit: u32,
@@ -28,6 +34,8 @@ enum Ask {
 pub(super) struct Writer {
     asks: Mutex<Option<mpsc::Sender<Ask>>>,
     closed: Mutex<Option<oneshot::Receiver<()>>>,
+    /// What the queue had still to say when it was gone.
+    left: Arc<Mutex<Vec<Op>>>,
 }
 
 /// The thread, before it runs: the queue has to be there first.
@@ -35,6 +43,7 @@ pub(super) struct Starter {
     journal: Journal,
     asks: mpsc::Receiver<Ask>,
     closed: oneshot::Sender<()>,
+    left: Arc<Mutex<Vec<Op>>>,
 }
 
 impl Writer {
@@ -44,11 +53,13 @@ impl Writer {
         let writer = Self {
             asks: Mutex::new(Some(sender)),
             closed: Mutex::new(Some(closing)),
+            left: Arc::default(),
         };
         let starter = Starter {
             journal,
             asks,
             closed,
+            left: writer.left.clone(),
         };
         (writer, starter)
     }
@@ -57,6 +68,24 @@ impl Writer {
         self.ask(Ask::Flush).await.unwrap_or_else(|| Err(gone()))
     }
 
+    /// For those who can't wait as others do. They are held up for no longer than it takes, or [`LAST_WRITE`].
+    pub(super) fn flush_now(&self) {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let sent = match &*lock(&self.asks) {
+            Some(asks) => asks.send(Ask::FlushNow(answer)).is_ok(),
+            None => false,
+        };
+        if sent && answered.recv_timeout(LAST_WRITE).is_err() {
+            tracing::warn!("the journal was not written in time");
+        }
+    }
+
+    /// What is to be written at the end, after all that was before: the queue itself is gone then.
+    pub(super) fn leave(&self, ops: Vec<Op>) {
+        lock(&self.left).extend(ops);
+    }
+
+    /// None when it is being closed: they stay for the next program.
     pub(super) async fn requests(&self) -> Result<Vec<Taken>, Error> {
         self.asked(Ask::Requests).await
     }
@@ -133,8 +162,9 @@ impl Starter {
         } = self;
         std::thread::Builder::new()
             .name("journal".to_owned())
+            left,
             .spawn(move || {
-                run(journal, &asks, &shared);
+                run(journal, &asks, &shared, &left);
                 // Only now is the lock free for others.
                 let _ = closed.send(());
             })
@@ -142,17 +172,23 @@ impl Starter {
     }
 }
 
-fn run(mut journal: Journal, asks: &mpsc::Receiver<Ask>, shared: &Weak<Shared>) {
+fn run(
+    mut journal: Journal,
+    asks: &mpsc::Receiver<Ask>,
+    shared: &Weak<Shared>,
+    left: &Mutex<Vec<Op>>,
+) {
     // What could not be written yet, oldest first.
     let mut backlog: Vec<Op> = Vec::new();
     while let Ok(first) = asks.recv() {
-        let mut flushes = Vec::new();
+        let (mut flushes, mut waiting) = (Vec::new(), Vec::new());
         for ask in std::iter::once(first).chain(asks.try_iter()) {
             match ask {
                 Ask::Flush(answer) => flushes.push(answer),
                 Ask::Requests(answer) => {
                     let _ = answer.send(journal.take_requests());
                 }
+                Ask::FlushNow(answer) => waiting.push(answer),
                 Ask::Receipts {
                     limit,
                     offset,
@@ -165,7 +201,7 @@ fn run(mut journal: Journal, asks: &mpsc::Receiver<Ask>, shared: &Weak<Shared>) 
                 }
             }
         }
-        if flushes.is_empty() {
+        if flushes.is_empty() && waiting.is_empty() {
             continue;
         }
         let outcome = write(&mut journal, &mut backlog, shared);
@@ -175,7 +211,11 @@ fn run(mut journal: Journal, asks: &mpsc::Receiver<Ask>, shared: &Weak<Shared>) 
     }
     if let Err(error) = write(&mut journal, &mut backlog, shared) {
         tracing::error!(%error, "the end of the journal was not written");
+        for answer in waiting {
+            let _ = answer.send(());
+        }
     }
+    backlog.append(&mut lock(left));
 }
 
 fn write(journal: &mut Journal, backlog: &mut Vec<Op>, shared: &Weak<Shared>) -> Result<(), Error> {

@@ -420,3 +420,95 @@ async fn shutting_down_and_dropping_clean_up() {
         }
     }
 }
+
+/// A queue of this journal.
+fn kept(fake: &Fake, dir: &TempDir, workers: usize) -> Queue {
+    let config = QueueConfig {
+        workers,
+        ..QueueConfig::default()
+    };
+    let path = dir.path().join("queue.sqlite");
+    let opened = loop {
+        match crate::Journal::open(&path, "a test") {
+            // The one before is still being closed.
+            Err(crate::OpenError::Held { .. }) => std::thread::sleep(Duration::from_millis(1)),
+            opened => break opened.unwrap(),
+        }
+    };
+    assert!(opened.recovered.is_none());
+    Queue::open_with(config, None, Arc::new(fake.clone()), opened.journal).unwrap()
+}
+
+fn one_file(dir: &TempDir) -> NewTransfer {
+    NewTransfer {
+        site: SiteKey::new("site"),
+        direction: Download,
+        kind: File,
+        local: dir.path().join("out/f"),
+        remote: RemotePath::try_from("/f").unwrap(),
+        size: None,
+        modified: None,
+        options: Arc::default(),
+    }
+}
+
+#[test]
+fn what_was_asked_for_last_is_not_forgotten_when_the_queue_is_dropped() {
+    for round in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let fake = Fake::new();
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+        };
+        let ids = runtime().block_on(async {
+            let queue = kept(&fake, &dir, 0);
+            let new = vec![one_file(&dir), one_file(&dir)];
+            let ids = queue.enqueue(new).await.unwrap();
+            queue.cancel(&ids[..1]);
+            drop(queue);
+            ids
+            // And the program ends.
+        });
+        let states = runtime().block_on(async {
+            let queue = kept(&fake, &dir, 0);
+            let states: Vec<State> = ids.iter().map(|&id| queue.get(id).unwrap().state).collect();
+            queue.shutdown().await;
+            states
+        });
+        assert_eq!(states, [State::Cancelled, State::Waiting], "{round}");
+    }
+}
+
+#[test]
+fn what_a_killed_queue_left_is_gone_when_a_cancel_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = Fake::new();
+    fake.file("/f", &vec![1; 300_000], 1);
+    fake.hold.send_replace(true);
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let id = runtime().block_on(async {
+        let queue = kept(&fake, &dir, 1);
+        let ids = queue.enqueue(vec![one_file(&dir)]).await.unwrap();
+        while fake.lock().moving == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // Nobody takes leave.
+        ids[0]
+    });
+    let left = dir.path().join("out/.f.slippart");
+    assert!(left.exists());
+    runtime().block_on(async {
+        let queue = kept(&fake, &dir, 0);
+        queue.cancel(&[id]);
+        queue.shutdown().await;
+    });
+    assert!(!left.exists());
+}

@@ -134,7 +134,7 @@ async fn cancelled_is_removed_and_paused_is_kept() {
         assert!(matches!(outcome, Outcome::Aborted), "{outcome:?}");
         assert_eq!(b.names(), names);
         // Cancelled while it waits.
-        discard(&b.pool, &b.site, 8, &[b.down(1)]).await;
+        discard(&b, &[b.down(1)]).await;
         assert_eq!(b.names(), Vec::<String>::new());
     }
 }

@@ -107,7 +107,7 @@ async fn what_a_killed_group_left_is_known_to_be_ours() {
             }
             assert_eq!(b.names(), [theirs, "g1", "g2", "g3", "g4", "g4 (2)", "g5"]);
         } else {
-            discard(&b.pool, &b.site, 1, &tasks).await;
+            discard(&b, &tasks).await;
             assert_eq!(b.names(), [theirs, "g4"]);
         }
         assert_eq!(b.read("g4").unwrap(), b"old");

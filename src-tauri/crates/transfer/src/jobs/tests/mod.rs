@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-use super::{Live, discard, run};
+use super::{Live, discard_here, discard_there, run};
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::tests::fake::Fake;
@@ -269,6 +269,11 @@ impl Bench {
         self.book.stopped.lock().unwrap().clear();
         self.outcome(id)
     }
+}
+
+async fn discard(b: &Bench, tasks: &[Task]) {
+    discard_here(tasks).await;
+    discard_there(&b.pool, &b.site, 8, tasks).await;
 }
 
 /// Bytes of which no two places look alike.

@@ -234,7 +234,7 @@ async fn cancelled_is_removed_and_paused_is_kept() {
     }
     let b = ready();
     b.stopped_half_way(StopKind::Paused, b.up(1)).await;
-    discard(&b.pool, &b.site, 8, &[b.up(1)]).await;
+    discard(&b, &[b.up(1)]).await;
     assert_eq!(b.remote_names(), Vec::<String>::new());
 }
 
