@@ -101,7 +101,7 @@ impl Job<'_> {
         let keep = task
             .begun
             .as_ref()
-            .is_some_and(|begun| !begun.in_place && is_same_source(&begun, now));
+            .is_some_and(|begun| !begun.in_place && is_same_source(begun, now));
         loop {
             let (held, identity) = self.open(task, &folder, decided, keep, now).await?;
             let mut held = Some(held);
@@ -285,10 +285,9 @@ impl Job<'_> {
             .or_stopped(self.check_size(path, size, total))
             .await?;
         checks.tail = offset + kept > 0;
-        if has_split || fresh && (offset > 0 || start.elapsed() > LONG) {
-            self.live
-                .or_stopped(self.check_unchanged(path, before))
-                .await?;
+        if has_split || fresh && offset > 0 || start.elapsed() > LONG {
+            let unchanged = self.check_unchanged(path, before, fresh);
+            self.live.or_stopped(unchanged).await?;
         }
         let reader = held.as_ref().map(Partial::reader).transpose()?;
         let lost = || Error::Internal("a file was lost".into());

@@ -167,7 +167,7 @@ impl<'a> Job<'a> {
 
     async fn leads_there(&self, known: &Known<'_>) -> Result<(), Error> {
         let path = &known.task.plan.remote;
-        self.check_unchanged(path, known.before).await?;
+        self.check_unchanged(path, known.before, true).await?;
         // There are servers that take a place for another one, or for none: then the last byte is not the last one.
         let last = known.before.size.unwrap_or(0).saturating_sub(1);
         let piece = self.remote.piece(path, last, 2, &self.wire()).await?;

@@ -11,7 +11,10 @@ use crate::{Checks, Facts, HashCheck};
 use ftp_client::ftp_proto::RemotePath;
 
 /// A transfer that took longer than this may have outlived what its source was when it began.
-pub(super) const LONG: Duration = Duration::from_secs(5);
+pub(super) const LONG: Duration = Duration::from_millis(500);
+
+/// What all zones are apart, in seconds.
+const ZONE_STEP: i128 = 15 * 60;
 
 /// SIZE or the listing agreed.
 pub(super) fn checked(size: bool) -> Checks {
@@ -56,16 +59,20 @@ impl Job<'_> {
         }
     }
 
-    /// Whether the source of a download is still what it was before.
+    /// Whether the source of a download is still what it was before. What that was, the server was `asked` as it is now, or
+    /// a listing has told.
     pub(super) async fn check_unchanged(
         &self,
         path: &RemotePath,
         before: Facts,
+        asked: bool,
     ) -> Result<(), Error> {
         let size = self.remote.size(path).await.or_unknown()?;
         let modified = self.remote.modified(path).await.or_unknown()?;
         let differs = |a: Option<i128>, b: Option<i128>| a.zip(b).is_some_and(|(a, b)| a != b);
-        let seconds = |t: Option<jiff::Timestamp>| t.map(|t| i128::from(t.as_second()));
+        // There are servers whose listings are in another zone than their MDTM.
+        let unit = if asked { i128::MAX } else { ZONE_STEP };
+        let seconds = |t: Option<jiff::Timestamp>| t.map(|t| i128::from(t.as_second()) % unit);
         // SIZE 0 says nothing, as above.
         let size = size.filter(|&size| size > 0).map(i128::from);
         if differs(size, before.size.map(i128::from))

@@ -123,6 +123,40 @@ async fn a_source_that_changes_meanwhile_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_takes_its_time_is_looked_at_again_whatever_a_listing_said() {
+    const TIME: i64 = 1_000_000_000;
+    for (change, listed, noticed) in [
+        (Some((vec![7; LENGTH], TIME + 3)), TIME, true),
+        (Some((vec![7; LENGTH + 1], TIME)), TIME, true),
+        (None, TIME, false),
+        // The listing is in another zone.
+        (None, TIME + 7200, false),
+    ] {
+        let b = bench();
+        b.fake.file("/f", &content(LENGTH), TIME);
+        b.fake.lock().changes = change;
+        let mut task = b.down(1);
+        task.size = Some(LENGTH as u64);
+        task.plan.modified = jiff::Timestamp::from_second(listed).ok();
+        b.fake.hold.send_replace(true);
+        let wait = async {
+            b.moving().await;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            b.fake.hold.send_replace(false);
+        };
+        let (outcome, ()) = tokio::join!(b.one(task), wait);
+        match outcome {
+            Outcome::Failed {
+                error: Error::SourceChanged,
+                ..
+            } => assert!(noticed, "{listed}"),
+            Outcome::Done(_) => assert!(!noticed, "{listed}"),
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelled_is_removed_and_paused_is_kept() {
     for (how, names) in [
         (StopKind::Cancelled, vec![]),
