@@ -114,7 +114,7 @@ impl From<transfer::Hold> for Hold {
             transfer::Hold::DiskFull { path } => Self::DiskFull {
                 path: path.display().to_string(),
             },
-            transfer::Hold::Journal { why } => Self::Journal { why },
+            transfer::Hold::Journal { why, .. } => Self::Journal { why },
         }
     }
 }

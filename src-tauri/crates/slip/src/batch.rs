@@ -147,6 +147,11 @@ impl<'a> Work<'a> {
                             reporter.pass_over(&items);
                         }
                         tell_hold(&mut held, &summary, &reporter);
+                        if let Some(Hold::Journal { why, damaged: true }) = &summary.held {
+                            break End::Failed(Failure::Journal(format!(
+                                "{why}; when the queue is opened the next time, what is readable of it is recovered"
+                            )));
+                        }
                         if let Err(failure) = reporter.see(&items).await {
                             break End::Failed(failure);
                         }
@@ -227,7 +232,9 @@ fn tell_hold(held: &mut Option<Hold>, summary: &Summary, reporter: &Reporter<'_>
             "the disk is full ({}); it goes on when there is room",
             path.display()
         ),
-        Some(Hold::Journal { why }) => {
+        // The command ends, and says why.
+        Some(Hold::Journal { damaged: true, .. }) => return,
+        Some(Hold::Journal { why, .. }) => {
             format!("the queue's journal can't be written ({why}); it goes on when it can")
         }
         None => "it goes on".to_owned(),
@@ -254,6 +261,12 @@ fn tell_rest(summary: &Summary, reporter: &mut Reporter<'_>) {
         reporter
             .output
             .remark(format!("left in the queue: {}", parts.join(", ")));
+    }
+    if files.failed > 0 {
+        reporter.output.remark(format!(
+            "failed, and not tried again by itself: {} (slip queue retry)",
+            files.failed
+        ));
     }
     if files.waiting + files.running + files.asking > 0 {
         reporter.tally.failed(Status::SomeFailed);

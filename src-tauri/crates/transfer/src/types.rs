@@ -450,6 +450,8 @@ pub enum Hold {
     Journal {
         /// Why, for people.
         why: String,
+        /// It is damaged: it has to be opened again, which sets it aside and recovers what is readable.
+        damaged: bool,
     },
 }
 

@@ -387,6 +387,31 @@ async fn journals_that_can_not_be_used() {
     assert!(run.err.contains("damaged"), "{} {}", run.code, run.err);
     assert!(bench.dir.path().join("other.sqlite.damaged-1").exists());
 
+    // Also where it is only looked at, and where what is missing is nothing that one looks at first.
+    let sound = std::fs::read(&journal).unwrap();
+    let mut cut = sound.clone();
+    cut.truncate(sound.len() - 700);
+    let mut spoilt = sound.clone();
+    spoilt[4096..8192].fill(0);
+    let bad = [Vec::new(), cut, spoilt, b"no journal".to_vec()];
+    for (number, content) in bad.into_iter().enumerate() {
+        for command in ["list", "run"] {
+            // A list shows what can be read, and here that is all.
+            if (number, command) == (1, "list") {
+                continue;
+            }
+            let _ = std::fs::remove_file(bench.dir.path().join("other.sqlite-wal"));
+            std::fs::write(&journal, &content).unwrap();
+            let run = site
+                .slip(&["queue", command, "--journal", &name])
+                .await
+                .expect(0);
+            assert!(run.err.contains("damaged"), "{number} {}", run.err);
+            assert!(!run.err.contains('\x1b'), "{}", run.err);
+            assert!(!run.err.contains("inbox"), "{}", run.err);
+        }
+    }
+
     // A newer one is left alone.
     let newer = bench.dir.path().join("newer.sqlite");
     let newer_name = newer.to_str().unwrap().to_owned();

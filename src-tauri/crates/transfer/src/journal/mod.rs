@@ -41,6 +41,9 @@ const INBOX_LIMIT: u32 = 10_000;
 /// Up to this size (bytes), all pages are looked at after a program was killed: that takes half a second.
 const CHECK_LIMIT: u64 = 256 * 1024 * 1024;
 
+/// Up to this size (bytes), all pages are looked at whenever it is opened: that takes some milliseconds.
+const SMALL: u64 = 4 * 1024 * 1024;
+
 /// The journal of one queue, open and locked. Its methods block.
 #[derive(Debug)]
 pub struct Journal {
@@ -79,12 +82,17 @@ impl Journal {
     fn open_with(path: &Path, program: &str, steps: &[&str]) -> Result<Opened, OpenError> {
         let path = files::resolve(path, true)?;
         let (lock, end) = Lock::take(&path, program)?;
-        let mut recovered = open::finish_recovery(&path)?;
+        let mut recovered = match open::finish_recovery(&path)? {
+            // A program that was killed while it made the journal leaves it like this.
+            None if end != LastEnd::Killed => open::put_empty_aside(&path)?,
+            recovered => recovered,
+        };
         files::create_private(&path).map_err(|error| OpenError::io("create", &path, error))?;
+        let is_at_most = |limit| path.metadata().is_ok_and(|main| main.len() <= limit);
         let suspect = match end {
-            LastEnd::Clean => false,
+            LastEnd::Clean => is_at_most(SMALL),
             // What was written is safe from that; a computer that crashed may have written it badly.
-            LastEnd::Killed => path.metadata().is_ok_and(|main| main.len() <= CHECK_LIMIT),
+            LastEnd::Killed => is_at_most(CHECK_LIMIT),
             LastEnd::Damaged => true,
         };
         let (connection, loaded) = match open::prepare(&path, steps, suspect) {
@@ -96,7 +104,13 @@ impl Journal {
                 lock.mark_sound();
                 (connection, loaded)
             }
-            Err(Trouble::Other(error)) => return Err(error),
+            Err(Trouble::Other(error)) => {
+                // What was not made is no damaged journal.
+                if path.metadata().is_ok_and(|main| main.len() == 0) {
+                    files::remove_database(&path)?;
+                }
+                return Err(error);
+            }
             Ok(ready) => ready,
         };
         if let Some(damage) = &mut recovered {

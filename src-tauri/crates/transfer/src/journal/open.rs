@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::{JournalError, OpenError};
 use super::record::{Damage, Loaded};
 use super::schema::Identity;
-use super::{files, read, salvage, schema};
+use super::{files, read, salvage, schema, store};
 
 /// Others only write a request, or read: nobody has the database for longer.
 const BUSY: Duration = Duration::from_secs(10);
@@ -91,6 +91,10 @@ pub(super) fn prepare(
     let sound = schema::is_header_sound(path);
     if !sound.map_err(|error| Trouble::Other(OpenError::io("read", path, error)))? {
         return Err(Trouble::Damaged("its header makes no sense".to_owned()));
+    }
+    let cut = schema::is_cut(path);
+    if cut.map_err(|error| Trouble::Other(OpenError::io("read", path, error)))? {
+        return Err(Trouble::Damaged("its end is missing".to_owned()));
     }
     let mut connection = connect(path).map_err(fail)?;
     let supported = steps.len() as u32;
@@ -193,6 +197,7 @@ fn rescue(path: &Path, steps: &[&str]) -> Result<Option<u64>, OpenError> {
         .map_err(|error| OpenError::database(path, JournalError::of(&error, path)))?;
     // What belonged to what was lost is in the file that was set aside.
     drop_strays(&mut connection, &loaded)
+        .and_then(|()| store::complete(&connection, &loaded))
         .map_err(|error| OpenError::database(path, JournalError::of(&error, path)))?;
     connection
         .close()
@@ -233,6 +238,19 @@ fn drop_strays(connection: &mut Connection, loaded: &Loaded) -> rusqlite::Result
         }
     }
     transaction.commit()
+}
+
+/// A file of no length was cut: no journal that was closed is empty.
+pub(super) fn put_empty_aside(path: &Path) -> Result<Option<Damage>, OpenError> {
+    if !path.metadata().is_ok_and(|main| main.len() == 0) {
+        return Ok(None);
+    }
+    Ok(Some(Damage {
+        set_aside: files::set_aside(path)?,
+        items: 0,
+        lost: None,
+        why: "it was empty".to_owned(),
+    }))
 }
 
 /// Finishes what an earlier program was killed at: the damaged journal is out of the way, the new one not in its place.

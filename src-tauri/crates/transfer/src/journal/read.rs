@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use super::record::{
     HIGHEST_STATE, JSON_LIMIT, Loaded, NAME_LIMIT, REQUEST_LIMIT, Request, Row, Taken,
 };
-use super::store::ITEM_COLUMNS;
+use super::store::{ITEM_COLUMNS, OPTIONS_COPY, SITE_COPY};
 use super::{KIND_LIMIT, family};
 use crate::types::Receipt;
 
@@ -123,7 +123,11 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
         while let Some(row) = rows.next()? {
             let pair = text(row, 0, NAME_LIMIT).zip(json(row, 1, JSON_LIMIT));
             keep(pair.is_some());
-            loaded.settings.extend(pair);
+            if let Some((key, value)) = pair
+                && !take_copy(&mut loaded, &key, &value)
+            {
+                loaded.settings.insert(key, value);
+            }
         }
         let mut statement =
             transaction.prepare(&format!("SELECT {ITEM_COLUMNS} FROM items ORDER BY id"))?;
@@ -142,6 +146,24 @@ pub(super) fn load(connection: &Connection) -> rusqlite::Result<Loaded> {
     skipped += family::drop_strays(&mut loaded.rows, &sites);
     loaded.skipped = skipped;
     Ok(loaded)
+}
+
+/// Whether a setting is the copy of a site or of options, which are taken from it where their own table has lost them.
+fn take_copy(loaded: &mut Loaded, key: &str, value: &str) -> bool {
+    if let Some(id) = key.strip_prefix(SITE_COPY) {
+        if let (Ok(id), Ok(site)) = (id.parse(), serde_json::from_str(value)) {
+            loaded.sites.entry(id).or_insert(site);
+        }
+        return true;
+    }
+    if let Some(id) = key.strip_prefix(OPTIONS_COPY) {
+        if let Ok(id) = id.parse() {
+            let options = loaded.options.entry(id);
+            options.or_insert_with(|| value.to_owned());
+        }
+        return true;
+    }
+    false
 }
 
 /// Receipts, newest first. What makes no sense is left out.

@@ -2,12 +2,12 @@
 //!
 //! A page that makes no sense ends a scan of the database. So each table is read from both ends, and what lies between
 //! the two places where that ended is cut in halves, each of which is read in the same way: a bad page costs what is
-//! on it. Where the first page is bad, which says where the tables begin, that of a new journal takes its place: they
+//! on it. Where the one is bad that leads to all of them, they are looked for one by one. Where the first page is bad, which says where the tables begin, that of a new journal takes its place: they
 //! begin at the same places in all of them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use rusqlite::types::Value;
@@ -24,6 +24,14 @@ const BATCH: usize = 4096;
 /// Reads of one table that may fail before we take what there is: in all, and one after the other.
 const PATIENCE: u32 = 100_000;
 const FRUITLESS: u32 = 10_000;
+
+/// So many pages are looked at by themselves.
+const MOST_ORPHANS: u64 = 20_000;
+/// The first byte of a page with rows (the database format, section 1.6).
+const LEAF: u8 = 0x0d;
+/// The page that leads to the items, and the first one in which no table begins: the same in all journals.
+const ITEMS: u64 = 4;
+const FIRST_FREE: u64 = 10;
 
 /// What came of it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +120,9 @@ fn number(row: &Row<'_>, column: usize) -> Option<Value> {
 /// Copies what is readable of the journal at `path` into the new one.
 pub(super) fn salvage(path: &Path, target: &mut Connection) -> Result<Tally, OpenError> {
     let scratch = files::beside(path, ".salvage");
+    let beside_scratch = files::beside(path, ".salvage-pages");
     files::remove_database(&scratch)?;
+    files::remove_database(&beside_scratch)?;
     let mut tally = Tally::default();
     let source = match readable(path) {
         Some(source) => Some(source),
@@ -123,12 +133,16 @@ pub(super) fn salvage(path: &Path, target: &mut Connection) -> Result<Tally, Ope
     };
     if let Some(source) = source {
         let fail = |error: WriteError| OpenError::database(path, error.into_journal_error(path));
-        copy_items(&source, target, &mut tally).map_err(fail)?;
+        let copied = copy_items(&source, target, &mut tally).map_err(fail)?;
+        if copied == 0 && tally.gaps {
+            copy_orphans(path, &beside_scratch, target)?;
+        }
         for table in &SMALL_TABLES {
             copy_table(&source, target, table, &mut tally).map_err(fail)?;
         }
     }
     files::remove_database(&scratch)?;
+    files::remove_database(&beside_scratch)?;
     Ok(tally)
 }
 
@@ -292,16 +306,21 @@ fn sweep(
     }
 }
 
+/// Returns how many there were.
 fn copy_items(
     source: &Connection,
     target: &mut Connection,
     tally: &mut Tally,
-) -> Result<(), WriteError> {
+) -> Result<u64, WriteError> {
+    let mut count = 0;
     let mut batch = Vec::with_capacity(BATCH);
     let highest = i64::from(u32::MAX);
     tally.gaps |= scan(source, ITEM_COLUMNS, "items", highest, |row| {
         match read::decode_item(row) {
-            Some(row) => batch.push(Op::Put(row)),
+            Some(row) => {
+                count += 1;
+                batch.push(Op::Put(row));
+            }
             None => tally.senseless += 1,
         }
         if batch.len() == BATCH {
@@ -310,7 +329,65 @@ fn copy_items(
         }
         Ok(())
     })?;
-    store::write(target, &batch, KEEP_RECEIPTS)
+    store::write(target, &batch, KEEP_RECEIPTS)?;
+    Ok(count)
+}
+
+/// Reads the items where the page is bad that leads to them: in a copy, one page after the other that may hold some
+/// takes its place. Pages that were given up are left out, for what is on them was removed; what is in the log alone
+/// is not found.
+fn copy_orphans(path: &Path, scratch: &Path, target: &mut Connection) -> Result<(), OpenError> {
+    let fail = |error| OpenError::io("copy", path, error);
+    let head = first_page(scratch)?;
+    let mut journal = File::open(path).map_err(fail)?;
+    let pages = (journal.metadata().map_err(fail)?.len() / PAGE as u64).min(MOST_ORPHANS);
+    let unused = unused_pages(&mut journal, pages).unwrap_or_default();
+    std::fs::copy(path, scratch).map_err(fail)?;
+    let mut copy = File::options().write(true).open(scratch).map_err(fail)?;
+    copy.write_all(&head).map_err(fail)?;
+    let mut page = vec![0; PAGE];
+    for number in FIRST_FREE..=pages {
+        read_page(&mut journal, number, &mut page).map_err(fail)?;
+        if page[0] != LEAF || unused.contains(&number) {
+            continue;
+        }
+        copy.seek(SeekFrom::Start((ITEMS - 1) * PAGE as u64))
+            .and_then(|_| copy.write_all(&page))
+            .map_err(fail)?;
+        // Opened anew: it keeps what it has read.
+        if let Some(source) = readable(scratch) {
+            copy_items(&source, target, &mut Tally::default())
+                .map_err(|error| OpenError::database(path, error.into_journal_error(path)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The pages that hold nothing any more, by the list that the first page leads to (the database format, section 1.5).
+fn unused_pages(journal: &mut File, pages: u64) -> std::io::Result<HashSet<u64>> {
+    let number = |page: &[u8], at: usize| {
+        page.get(at..at + 4).map_or(0, |bytes| {
+            bytes
+                .iter()
+                .fold(0, |all, byte| all << 8 | u64::from(*byte))
+        })
+    };
+    let mut unused = HashSet::new();
+    let mut page = vec![0; PAGE];
+    read_page(journal, 1, &mut page)?;
+    let mut trunk = number(&page, 32);
+    while trunk > 1 && trunk <= pages && unused.insert(trunk) {
+        read_page(journal, trunk, &mut page)?;
+        let count = number(&page, 4).min(PAGE as u64 / 4 - 2) as usize;
+        unused.extend((0..count).map(|at| number(&page, 8 + 4 * at)));
+        trunk = number(&page, 0);
+    }
+    Ok(unused)
+}
+
+fn read_page(file: &mut File, number: u64, page: &mut [u8]) -> std::io::Result<()> {
+    file.seek(SeekFrom::Start((number - 1) * PAGE as u64))?;
+    file.read_exact(page)
 }
 
 fn copy_table(

@@ -80,6 +80,29 @@ pub(super) fn is_header_sound(path: &Path) -> io::Result<bool> {
         && header[52..60] == [0, 0, 0, 0, 0, 0, 0, 1])
 }
 
+/// Whether the file is shorter than its header says. SQLite believes the file, and finds out when it comes to what is
+/// missing, which may be long after. With a log that is not empty, the header may be ahead of the file.
+pub(super) fn is_cut(path: &Path) -> io::Result<bool> {
+    let mut header = [0; 100];
+    let mut file = File::open(path)?;
+    match file.read_exact(&mut header) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    // The number of pages counts only if it was written by a version that keeps it.
+    let counts = header[24..28] == header[92..96];
+    if header[68..72] != APPLICATION_ID.to_be_bytes() || !counts {
+        return Ok(false);
+    }
+    let log = super::files::beside(path, "-wal");
+    if log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Ok(false);
+    }
+    let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
+    Ok(file.metadata()?.len() < u64::from(pages) * PAGE as u64)
+}
+
 /// Looks at the header and the names of the tables.
 pub(super) fn identify(connection: &Connection) -> rusqlite::Result<Identity> {
     let number = |pragma: &str| {

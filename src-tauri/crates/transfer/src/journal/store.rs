@@ -4,7 +4,7 @@ use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
 
 use super::error::JournalError;
 use super::read::is_json;
-use super::record::{HIGHEST_STATE, JSON_LIMIT, NAME_LIMIT, Op, Row};
+use super::record::{HIGHEST_STATE, JSON_LIMIT, Loaded, NAME_LIMIT, Op, Row};
 use crate::types::Receipt;
 
 macro_rules! item_columns {
@@ -20,6 +20,11 @@ const PUT: &str = concat!(
     item_columns!(),
     ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)"
 );
+
+/// Sites and options stand on a page or two, and everything belongs to one of them: so that no single bad page takes
+/// the whole queue along, the settings have copies, under these names with the number behind them.
+pub(super) const SITE_COPY: &str = "copy of site ";
+pub(super) const OPTIONS_COPY: &str = "copy of options ";
 
 /// Why a write did not happen.
 #[derive(Debug)]
@@ -95,21 +100,23 @@ fn write_rare(connection: &Connection, op: &Op) -> Result<(), WriteError> {
             connection
                 .prepare_cached("INSERT OR REPLACE INTO sites (id, key) VALUES (?1, ?2)")?
                 .execute(params![id, key])?;
+            let copy = serde_json::to_string(key)
+                .map_err(|_| refused("the site's key can't be written as JSON"))?;
+            put_setting(connection, &format!("{SITE_COPY}{id}"), &copy)?;
         }
         Op::Options { id, json } => {
             check_json(0, json)?;
             connection
                 .prepare_cached("INSERT OR REPLACE INTO options (id, body) VALUES (?1, ?2)")?
                 .execute(params![id, json])?;
+            put_setting(connection, &format!("{OPTIONS_COPY}{id}"), json)?;
         }
         Op::Setting { key, value } => {
             if key.len() > NAME_LIMIT {
                 return Err(refused("the setting's name is too long"));
             }
             check_json(0, value)?;
-            connection
-                .prepare_cached("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)")?
-                .execute(params![key, value])?;
+            put_setting(connection, key, value)?;
         }
         Op::Handled { request } => {
             connection
@@ -117,6 +124,27 @@ fn write_rare(connection: &Connection, op: &Op) -> Result<(), WriteError> {
                 .execute([request])?;
         }
         Op::Put(_) | Op::Remove(_) | Op::Receipt(_) => {}
+    }
+    Ok(())
+}
+
+fn put_setting(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO settings (key, value) VALUES (?1, ?2)")?
+        .execute(params![key, value])?;
+    Ok(())
+}
+
+/// Puts what copies have told of into the tables where it belongs.
+pub(super) fn complete(connection: &Connection, loaded: &Loaded) -> rusqlite::Result<()> {
+    let mut site = connection.prepare("INSERT OR IGNORE INTO sites (id, key) VALUES (?1, ?2)")?;
+    for (id, key) in &loaded.sites {
+        site.execute(params![id, key])?;
+    }
+    let mut options =
+        connection.prepare("INSERT OR IGNORE INTO options (id, body) VALUES (?1, ?2)")?;
+    for (id, json) in &loaded.options {
+        options.execute(params![id, json])?;
     }
     Ok(())
 }

@@ -94,6 +94,8 @@ struct Site {
     most: usize,
     /// How many the server seems to allow.
     limit: usize,
+    /// When it has refused one for the last time, or was tried with one more, while there may be fewer than `most`.
+    refused: Option<Time>,
     paused: bool,
     /// As paused, but for now only: not in the journal.
     held: bool,
@@ -180,7 +182,8 @@ pub(crate) struct Machine {
     numbers: Numbers,
     paused: bool,
     full: Option<Full>,
-    journal_trouble: Option<String>,
+    /// Why, and whether it is damaged.
+    journal_trouble: Option<(String, bool)>,
     /// Sites whose limit was learned since somebody asked.
     learned: Vec<(SiteKey, usize)>,
     journal: persist::Pending,
@@ -256,12 +259,12 @@ impl Machine {
         self.jobs.is_empty() && (self.paused || self.closing || !self.something_waits())
     }
 
-    /// Nothing is started any more; what is in the journal stays as it is.
     /// Something is to be removed, and [`poll`](Self::poll) has not said so yet.
     pub(crate) fn has_discards(&self) -> bool {
         !self.discards.is_empty()
     }
 
+    /// Nothing is started any more; what is in the journal stays as it is.
     pub(crate) fn close(&mut self) {
         self.closing = true;
     }
@@ -321,7 +324,13 @@ impl Machine {
 
     /// The journal can't be written, or can again. While it can't, nothing is started.
     pub(crate) fn journal_trouble(&mut self, why: Option<String>) {
-        self.journal_trouble = why;
+        let damaged = self.journal_trouble.as_ref().is_some_and(|(_, is)| *is);
+        self.journal_trouble = why.map(|why| (why, damaged));
+    }
+
+    /// It can't be written before it was opened again.
+    pub(crate) fn journal_damaged(&mut self, why: String) {
+        self.journal_trouble = Some((why, true));
     }
 
     pub(crate) fn is_in_trouble(&self) -> bool {
@@ -333,8 +342,11 @@ impl Machine {
     }
 
     pub(crate) fn hold(&self) -> Option<Hold> {
-        if let Some(why) = &self.journal_trouble {
-            return Some(Hold::Journal { why: why.clone() });
+        if let Some((why, damaged)) = &self.journal_trouble {
+            return Some(Hold::Journal {
+                why: why.clone(),
+                damaged: *damaged,
+            });
         }
         self.full.as_ref().map(|full| Hold::DiskFull {
             path: full.path.clone(),
@@ -348,6 +360,7 @@ impl Machine {
         if site.most != most.max(1) {
             site.most = most.max(1);
             site.limit = site.most;
+            site.refused = None;
         }
     }
 
@@ -410,6 +423,7 @@ impl Machine {
             delayed: 0,
             most: self.rules.connections.max(1),
             limit: self.rules.connections.max(1),
+            refused: None,
             paused: false,
             held: false,
         });

@@ -42,7 +42,7 @@ impl Machine {
         for (id, json) in loaded.options.range(1..MOST_NUMBERS) {
             let parsed: Options = serde_json::from_str(json).unwrap_or_else(|error| {
                 tracing::warn!(%error, "options in the journal are not understood");
-                Options::default()
+                lost_options()
             });
             while (machine.options.len() as u32) + 1 < *id {
                 machine.options.push(Arc::default());
@@ -50,7 +50,6 @@ impl Machine {
             machine.options.push(Arc::new(parsed));
             options.insert(*id, machine.options.len() as u32 - 1);
         }
-        let plain = machine.intern(&Arc::default());
         let mut left_out = 0;
         let mut walked = Vec::new();
         let mut highest_order = 0;
@@ -60,7 +59,10 @@ impl Machine {
                 left_out += 1;
                 continue;
             };
-            let options = options.get(&row.options).copied().unwrap_or(plain);
+            let options = match options.get(&row.options) {
+                Some(options) => *options,
+                None => machine.intern(&Arc::new(lost_options())),
+            };
             let id = row.id;
             let parent = row.parent;
             let Some(item) = restored(row, site, options, &machine) else {
@@ -223,6 +225,14 @@ fn restored(row: Row, site: u32, options: u32, machine: &Machine) -> Option<Item
         }
     }
     Some(item)
+}
+
+/// Nobody knows whether targets may be replaced.
+fn lost_options() -> Options {
+    Options {
+        conflict: crate::ConflictRule::Ask,
+        ..Options::default()
+    }
 }
 
 fn state_of(number: u8) -> Option<State> {

@@ -87,7 +87,10 @@ impl Writer {
 
     /// None when it is being closed: they stay for the next program.
     pub(super) async fn requests(&self) -> Result<Vec<Taken>, Error> {
-        self.asked(Ask::Requests).await
+        match self.ask(Ask::Requests).await {
+            Some(answer) => answer.map_err(|error| trouble(&error)),
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(super) async fn receipts(&self, limit: u32, offset: u64) -> Result<Vec<Receipt>, Error> {
@@ -159,10 +162,10 @@ impl Starter {
             journal,
             asks,
             closed,
+            left,
         } = self;
         std::thread::Builder::new()
             .name("journal".to_owned())
-            left,
             .spawn(move || {
                 run(journal, &asks, &shared, &left);
                 // Only now is the lock free for others.
@@ -185,10 +188,10 @@ fn run(
         for ask in std::iter::once(first).chain(asks.try_iter()) {
             match ask {
                 Ask::Flush(answer) => flushes.push(answer),
+                Ask::FlushNow(answer) => waiting.push(answer),
                 Ask::Requests(answer) => {
                     let _ = answer.send(journal.take_requests());
                 }
-                Ask::FlushNow(answer) => waiting.push(answer),
                 Ask::Receipts {
                     limit,
                     offset,
@@ -208,14 +211,14 @@ fn run(
         for answer in flushes {
             let _ = answer.send(outcome.clone());
         }
-    }
-    if let Err(error) = write(&mut journal, &mut backlog, shared) {
-        tracing::error!(%error, "the end of the journal was not written");
         for answer in waiting {
             let _ = answer.send(());
         }
     }
     backlog.append(&mut lock(left));
+    if let Err(error) = write(&mut journal, &mut backlog, shared) {
+        tracing::error!(%error, "the end of the journal was not written");
+    }
 }
 
 fn write(journal: &mut Journal, backlog: &mut Vec<Op>, shared: &Weak<Shared>) -> Result<(), Error> {
@@ -244,8 +247,12 @@ fn write(journal: &mut Journal, backlog: &mut Vec<Op>, shared: &Weak<Shared>) ->
         }
         if let Some(shared) = shared.upgrade() {
             let why = error.to_string();
+            let damaged = matches!(error, JournalError::Damaged { .. });
             shared.change(|state, now| {
-                state.machine.journal_trouble(Some(why));
+                match damaged {
+                    true => state.machine.journal_damaged(why),
+                    false => state.machine.journal_trouble(Some(why)),
+                }
                 state.write_again = Some(now.time + super::drive::WRITE_AGAIN);
             });
         }

@@ -101,8 +101,22 @@ impl Place<'_> {
         let mut outcome = self
             .blocking(move |path| Journal::peek(path).map(|reader| once(&reader)))
             .await;
-        if matches!(outcome, Err(OpenError::Older { .. })) {
-            drop(self.open("list").await.map_err(failure)?);
+        let is_damaged = match &outcome {
+            Ok(Err(transfer::JournalError::Damaged { .. })) => true,
+            Err(OpenError::Older { .. }) => true,
+            // What is wrong with it shows when it is opened in earnest.
+            Err(OpenError::Database { .. }) => true,
+            // There is a file, and nothing in it.
+            Err(OpenError::Missing { path }) => path.exists(),
+            _ => false,
+        };
+        if is_damaged {
+            match self.open("list").await {
+                Ok(journal) => drop(journal),
+                // Whoever has it will find out; here is said what was found.
+                Err(OpenError::Held { .. }) => {}
+                Err(error) => return Err(failure(error)),
+            }
             outcome = self
                 .blocking(move |path| Journal::peek(path).map(|reader| look(&reader)))
                 .await;

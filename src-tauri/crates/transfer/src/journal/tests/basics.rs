@@ -159,7 +159,7 @@ fn nobody_else_can_read_its_files() {
     let nested = folder.path().join("new").join("folder").join("q");
     let nested_journal = open(&nested);
     // One that was there with other permissions.
-    std::fs::write(&path, "").unwrap();
+    drop(open(&path));
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
     let mut journal = open(&path);
     journal.write(&[site()]).unwrap();
