@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ftp_client::{Fingerprint, TlsMode};
 
-pub(crate) use how::{Conflicts, How, Rule};
+pub(crate) use how::{AndLinks, Conflicts, How, Rule};
 pub(crate) use queue::{
     Items, Mirror, Queue, QueueAdd, QueueCommand, QueueList, QueueRun, Receipts,
 };
@@ -119,6 +119,8 @@ pub(crate) enum Command {
     /// Upload files and folders
     Put(Box<Put>),
     /// Make a folder like another, here or on a server
+    ///
+    /// Both sides are looked at first, and the plan is printed. Links and special files are left alone, on both sides.
     Mirror(Box<Mirror>),
     /// Keep transfers in a queue that survives everything
     Queue(Queue),
@@ -160,6 +162,8 @@ pub(crate) struct Get {
     pub(crate) conflicts: Conflicts,
     #[command(flatten)]
     pub(crate) how: How,
+    #[command(flatten)]
+    pub(crate) links: AndLinks,
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +180,8 @@ pub(crate) struct Put {
     pub(crate) conflicts: Conflicts,
     #[command(flatten)]
     pub(crate) how: How,
+    #[command(flatten)]
+    pub(crate) links: AndLinks,
 }
 
 #[derive(Debug, Args)]

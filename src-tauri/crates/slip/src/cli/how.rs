@@ -70,9 +70,15 @@ struct Which {
     /// Leave out .git, .svn, .hg, CVS and the like
     #[arg(long)]
     no_vcs: bool,
+}
+
+/// What becomes of links. Not of `mirror`, which leaves them alone.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Selection in folders")]
+pub(crate) struct AndLinks {
     /// What becomes of symbolic links: what they lead to is transferred, they are made again, or left out
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = LinkRule::Follow)]
-    links: LinkRule,
+    pub(crate) links: LinkRule,
 }
 
 /// What happens where the target exists.
@@ -123,7 +129,7 @@ impl From<Rule> for ConflictRule {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LinkRule {
+pub(crate) enum LinkRule {
     /// What they lead to is transferred
     Follow,
     /// They are made again as links, where that can be
@@ -132,9 +138,19 @@ enum LinkRule {
     Skip,
 }
 
+impl From<AndLinks> for Links {
+    fn from(links: AndLinks) -> Self {
+        match links.links {
+            LinkRule::Follow => Self::Follow,
+            LinkRule::Copy => Self::Copy,
+            LinkRule::Skip => Self::Skip,
+        }
+    }
+}
+
 impl How {
     /// The queue's words for it. Limits of speed and the number of connections are not part of them.
-    pub(crate) fn options(&self, conflict: ConflictRule) -> Result<Options, Failure> {
+    pub(crate) fn options(&self, conflict: ConflictRule, links: Links) -> Result<Options, Failure> {
         let which = &self.which;
         if let (Some(min), Some(max)) = (which.min_size, which.max_size)
             && min > max
@@ -163,11 +179,7 @@ impl How {
         Ok(Options {
             conflict,
             filter,
-            links: match which.links {
-                LinkRule::Follow => Links::Follow,
-                LinkRule::Copy => Links::Copy,
-                LinkRule::Skip => Links::Skip,
-            },
+            links,
             upload: if self.plain_names {
                 UploadName::Final
             } else {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use transfer::TransferId;
 use transfer::mirror::Compare;
 
-use super::how::{Conflicts, How};
+use super::how::{AndLinks, Conflicts, How};
 use super::values::{self, Hours, Rate};
 
 #[derive(Debug, Args)]
@@ -64,6 +64,8 @@ pub(crate) struct QueueAdd {
     pub(crate) conflicts: Conflicts,
     #[command(flatten)]
     pub(crate) how: How,
+    #[command(flatten)]
+    pub(crate) links: AndLinks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

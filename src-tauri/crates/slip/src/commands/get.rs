@@ -44,7 +44,9 @@ pub(crate) async fn run(get: cli::Get, connections: &Arc<Connections>) -> Result
         Some(name) => LocalTarget::Named(name),
         None => LocalTarget::Folder(get.directory.unwrap_or_else(|| PathBuf::from("."))),
     };
-    let options = get.how.options(connections.rule(get.conflicts)?)?;
+    let options = get
+        .how
+        .options(connections.rule(get.conflicts)?, get.links.into())?;
     let mut planner = Planner::new(connections, options, get.recursive);
     planner.downloads(&urls, &target).await?;
     batch::run(planner.finish(), connections, &get.how).await

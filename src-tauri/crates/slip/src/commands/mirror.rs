@@ -11,7 +11,7 @@ use transfer::mirror::{
     self, Applied, Incomplete, Left, MirrorError, MirrorOptions, MirrorPlan, Role, Side, Stage,
     TargetPath, Tree,
 };
-use transfer::{ConflictRule, Direction};
+use transfer::{ConflictRule, Direction, Links};
 
 use crate::batch;
 use crate::cli;
@@ -82,7 +82,7 @@ pub(crate) async fn run(
     let output = connections.output;
     let (direction, url, local) = ends(&mirror.source, &mirror.target)?;
     let url = connections.parse(url)?;
-    let options = mirror.how.options(ConflictRule::Overwrite)?;
+    let options = mirror.how.options(ConflictRule::Overwrite, Links::Skip)?;
     let wanted = MirrorOptions {
         compare: mirror.compare,
         delete: mirror.delete,

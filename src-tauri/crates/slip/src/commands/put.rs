@@ -29,7 +29,9 @@ pub(crate) async fn run(put: cli::Put, connections: &Arc<Connections>) -> Result
         }
         return from_stdin(&url, connections).await;
     }
-    let options = put.how.options(connections.rule(put.conflicts)?)?;
+    let options = put
+        .how
+        .options(connections.rule(put.conflicts)?, put.links.into())?;
     let mut planner = Planner::new(connections, options, put.recursive);
     planner.uploads(&put.files, &url).await?;
     batch::run(planner.finish(), connections, &put.how).await

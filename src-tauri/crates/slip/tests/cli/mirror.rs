@@ -130,3 +130,21 @@ async fn what_can_not_be_mirrored() {
     assert!(run.err.contains("nothing is deleted"), "{}", run.err);
     assert_eq!(site.read("a"), b"a");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_left_alone_and_no_option_says_otherwise() {
+    let site = Site::new().await;
+    site.write("tree/a", "a");
+    let run = site
+        .slip(&["mirror", "--links", "copy", &site.url("tree"), "copy"])
+        .await
+        .expect(2);
+    assert!(run.err.contains("--links"), "{}", run.err);
+    let run = site.slip(&["mirror", "--help"]).await.expect(0);
+    assert!(!run.out.contains("--links"), "{}", run.out);
+    assert!(run.out.contains("Links and special files are left alone"));
+    for command in ["get", "put"] {
+        let run = site.slip(&[command, "--help"]).await.expect(0);
+        assert!(run.out.contains("--links"), "{}", run.out);
+    }
+}

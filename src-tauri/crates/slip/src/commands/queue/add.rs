@@ -20,7 +20,7 @@ struct AddedObject {
 
 /// Works out what is to be moved, as `get` and `put` do, and puts it into the queue.
 pub(super) async fn run(add: cli::QueueAdd, place: &Place<'_>) -> Result<Status, Failure> {
-    let mut options = add.how.options(add.conflicts.conflict.into())?;
+    let mut options = add.how.options(add.conflicts.conflict.into(), add.links.into())?;
     options.priority = add.priority.into();
     options.start_at = add.at;
     options.limit = add.how.limit.and_then(|limit| limit.0);
