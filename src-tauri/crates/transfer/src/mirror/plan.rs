@@ -99,7 +99,7 @@ pub struct Left {
 #[non_exhaustive]
 pub enum Refusal {
     /// A listing was incomplete, so that nobody knows what is extra.
-    #[error("nothing is deleted, because {places} places could not be looked at completely")]
+    #[error("nothing is deleted, because {} could not be looked at completely", counted(*places, "place"))]
     Incomplete {
         /// How many places.
         places: usize,
@@ -176,6 +176,13 @@ impl fmt::Display for TargetPath {
     }
 }
 
+/// "1 place", "2 places".
+fn counted(number: impl fmt::Display, what: &str) -> String {
+    let number = number.to_string();
+    let s = if number == "1" { "" } else { "s" };
+    format!("{number} {what}{s}")
+}
+
 /// A local path for people: nothing in it acts on their terminal.
 pub(super) fn display_local(path: &Path) -> String {
     escape(path.as_os_str().as_encoded_bytes(), usize::MAX)
@@ -215,17 +222,18 @@ impl fmt::Display for MirrorPlan {
         }
         delete(f, false)?;
         for (assumed, count) in &self.assumed {
-            writeln!(f, "note    {count} files taken for the same: {assumed}")?;
+            let files = counted(*count, "file");
+            writeln!(f, "note    {files} taken for the same: {assumed}")?;
         }
         if let Some(refused) = &self.refused {
             writeln!(f, "note    {refused}")?;
         }
         write!(
             f,
-            "{} to copy ({} bytes), {} folders to make, {} to delete, {} the same, {} left out",
+            "{} to copy ({}), {} to make, {} to delete, {} the same, {} left out",
             self.copy.len(),
-            self.bytes(),
-            self.make.len() + usize::from(self.make_root),
+            counted(self.bytes(), "byte"),
+            counted(self.make.len() + usize::from(self.make_root), "folder"),
             self.delete.len(),
             self.same,
             self.filtered
