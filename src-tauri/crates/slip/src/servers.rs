@@ -32,6 +32,8 @@ struct Server {
     /// Said once before there was any session, it stays so: nobody wants a wrong password to be tried for each of ten
     /// thousand files.
     refused: OnceLock<(ftp_client::Error, Status)>,
+    /// How many connections it was known to take when the work began.
+    connections: OnceLock<Option<u8>>,
 }
 
 impl Servers {
@@ -144,6 +146,7 @@ impl Server {
             ready: Mutex::default(),
             met: AtomicBool::new(false),
             refused: OnceLock::new(),
+            connections: OnceLock::new(),
         }
     }
 
@@ -206,7 +209,9 @@ impl Connector for Servers {
     fn profile(&self, site: &SiteKey) -> SiteProfile {
         let learned = self.server(site).ok().and_then(|server| {
             let target = server.target.get()?;
-            self.connections.connections_of(target)
+            // What is learned from now on the queue knows itself, and that it may be worth another try.
+            let known = || self.connections.connections_of(target);
+            *server.connections.get_or_init(known)
         });
         SiteProfile {
             connections: learned.map(usize::from),
@@ -218,6 +223,8 @@ impl Connector for Servers {
         if let Ok(server) = self.server(site)
             && let Some(target) = server.target.get()
         {
+            let known = || self.connections.connections_of(target);
+            let _ = server.connections.get_or_init(known);
             self.connections.learn_connections(target, most);
         }
     }

@@ -11,6 +11,8 @@ use crate::{Conflict, Direction, Receipt, State, TransferId};
 /// How soon after a disk was found full a download looks again, at first.
 const FIRST_LOOK: Time = Duration::from_secs(5);
 const LONGEST_PAUSE: Time = Duration::from_secs(60);
+/// How long after a server has refused a connection it is tried with one more: others may have gone.
+const QUIET: Time = Duration::from_secs(600);
 
 impl Machine {
     /// A job has moved this many bytes so far; `total` if it has learned how many there are.
@@ -293,6 +295,7 @@ impl Machine {
                 // The server allows fewer than we wanted. Nobody's fault, and no penalty; since the limit falls each
                 // time, this can't go on for ever.
                 site.limit = others.min(site.limit - 1);
+                site.refused = Some(now.time);
                 let learned = (site.key.clone(), site.limit);
                 self.learned.push(learned);
                 self.again(now, id);
@@ -339,12 +342,25 @@ impl Machine {
         }
     }
 
+    /// Lets those have one more connection that have refused none for some time, where something waits for it.
+    pub(super) fn try_one_more(&mut self, now: Now) {
+        for site in &mut self.sites {
+            let is_quiet = |refused| now.time.saturating_sub(refused) >= QUIET;
+            if site.limit < site.most && site.is_waited_for() && site.refused.is_none_or(is_quiet) {
+                site.limit += 1;
+                // If that is refused, it costs nothing.
+                site.refused = Some(now.time);
+            }
+        }
+    }
+
     /// A site that has nothing to do is tried afresh next time: others may have gone.
     fn forget_limit(&mut self, number: u32) {
         let site = &self.sites[number as usize];
         if site.in_flight == 0 && !site.has_waiting() {
             let site = &mut self.sites[number as usize];
             site.limit = site.most;
+            site.refused = None;
         }
     }
 

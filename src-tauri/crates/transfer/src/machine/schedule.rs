@@ -36,6 +36,7 @@ impl Machine {
             self.end_delay(id);
             self.schedule(now, id);
         }
+        self.try_one_more(now);
         if self.full.is_some() && self.jobs.is_empty() && !self.something_waits() {
             // Nobody is left who could find out whether there is room by now.
             self.full = None;

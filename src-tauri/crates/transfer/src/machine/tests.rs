@@ -235,6 +235,47 @@ fn too_many_connections_cost_nothing_and_are_learned() {
 }
 
 #[test]
+fn after_a_quiet_time_one_more_connection_is_tried() {
+    const QUIET: u64 = 600;
+    let mut machine = Machine::new(Rules {
+        connections: 4,
+        ..rules()
+    });
+    let wanted: Vec<_> = (0..9)
+        .map(|n| new(&format!("big{n}"), ItemKind::File, BIG))
+        .collect();
+    machine.add(at(0), &wanted);
+    let mut running = starts(&mut machine, at(0));
+    let refuse = |machine: &mut Machine, seconds, running: &mut Vec<(JobId, Vec<u32>)>| {
+        let (job, ids) = running.pop().unwrap();
+        end(
+            machine,
+            at(seconds),
+            job,
+            ids[0],
+            failed(Retry::Busy, running.len()),
+        );
+    };
+    refuse(&mut machine, 0, &mut running);
+    refuse(&mut machine, 5, &mut running);
+    assert_eq!(machine.connections(&SiteKey::new("a")), 2);
+    assert!(starts(&mut machine, at(5 + QUIET - 1)).is_empty());
+    running.extend(starts(&mut machine, at(5 + QUIET)));
+    assert_eq!(running.len(), 3);
+    // Refused again: as before, and it is quiet again first.
+    refuse(&mut machine, 5 + QUIET, &mut running);
+    assert!(starts(&mut machine, at(5 + 2 * QUIET - 1)).is_empty());
+    // Taken: the next one not at once either, and never more than there may be.
+    for turn in 2..4 {
+        running.extend(starts(&mut machine, at(5 + turn * QUIET)));
+        assert_eq!(running.len() as u64, turn + 1);
+        assert!(starts(&mut machine, at(5 + (turn + 1) * QUIET - 1)).is_empty());
+    }
+    assert!(starts(&mut machine, at(5 + 9 * QUIET)).is_empty());
+    assert_eq!(machine.connections(&SiteKey::new("a")), 4);
+}
+
+#[test]
 fn a_group_that_is_refused_a_connection_costs_one() {
     let mut machine = Machine::new(Rules {
         connections: 4,
