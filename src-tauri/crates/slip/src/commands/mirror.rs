@@ -11,7 +11,7 @@ use transfer::mirror::{
     self, Applied, Incomplete, Left, MirrorError, MirrorOptions, MirrorPlan, Role, Side, Stage,
     TargetPath, Tree,
 };
-use transfer::{ConflictRule, Direction, Links};
+use transfer::{ConflictRule, Direction, KeepTime, Links};
 
 use crate::batch;
 use crate::cli;
@@ -89,6 +89,7 @@ pub(crate) async fn run(
         max_delete: mirror.max_delete,
         filter: options.filter.clone(),
         names: options.names,
+        keep_times: options.keep_time != KeepTime::No,
         ..MirrorOptions::default()
     };
     let session = connections.open(&url).await?;

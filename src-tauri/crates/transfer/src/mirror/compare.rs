@@ -171,7 +171,8 @@ impl<'a> Comparison<'a> {
     }
 
     fn both_files(&mut self, key: &'a [u8], node: &Node, there: &Node) {
-        match equal::files(node, there, self.options, self.target.keeps_times) {
+        let keeps_times = self.options.keep_times && self.target.keeps_times;
+        match equal::files(node, there, self.options, keeps_times) {
             Verdict::Copy(reason) => self.copy(key, node, reason),
             Verdict::Same(assumed) => {
                 self.plan.same += 1;

@@ -59,6 +59,9 @@ pub struct MirrorOptions {
     /// Times that differ by no more are equal, beyond what their precision takes away. Default: 1 second, because some
     /// servers round.
     pub time_tolerance: Duration,
+    /// Whether copies get the times of their sources, as in the options of the transfers. If not, they are as old as the
+    /// copying, and only files that are newer in the source differ by their times.
+    pub keep_times: bool,
     /// How local names are made of remote ones, as in the options of the transfers.
     pub names: NameRules,
 }
@@ -71,6 +74,7 @@ impl Default for MirrorOptions {
             max_delete: None,
             filter: Filter::default(),
             time_tolerance: Duration::from_secs(1),
+            keep_times: true,
             names: NameRules::default(),
         }
     }

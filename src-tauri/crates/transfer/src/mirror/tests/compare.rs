@@ -274,3 +274,23 @@ fn by_what_files_are_compared() {
         assert!(bad.parse::<Compare>().is_err(), "{bad}");
     }
 }
+
+#[test]
+fn copies_that_get_no_times_are_not_copied_again() {
+    let plan = |keep_times| {
+        let options = MirrorOptions {
+            keep_times,
+            ..MirrorOptions::default()
+        };
+        up(
+            &["a 1 100", "b 1 900", "c 2 100"],
+            &["a 1 500", "b 1 500", "c 1 500"],
+            &options,
+        )
+    };
+    assert_eq!(lines(&plan(true)), ["copy a", "copy b", "copy c"]);
+    assert_eq!(
+        lines(&plan(false)),
+        ["copy b", "copy c", "note 1 file taken for the same"]
+    );
+}
