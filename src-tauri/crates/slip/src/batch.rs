@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use transfer::{
-    Hold, Interest, Limits, Queue, QueueConfig, QueueUpdate, State, Summary, Transfer, Updates,
+    Hold, Interest, Limits, Queue, QueueConfig, QueueUpdate, Segments, State, Summary, Transfer,
+    Updates,
 };
 
 use crate::ask;
@@ -44,7 +45,7 @@ pub(crate) async fn run(
         },
         // Somebody waits for the outcome.
         wait_for_room: false,
-        ..config(how.connections)
+        ..config(how.connections, how.segments)
     };
     let queue = Queue::new(config, servers.clone());
     let mut work = Work::new(&queue, &servers, connections);
@@ -59,8 +60,9 @@ pub(crate) async fn run(
 }
 
 /// How a queue works for a command.
-pub(crate) fn config(connections: Option<u8>) -> QueueConfig {
+pub(crate) fn config(connections: Option<u8>, segments: Option<u8>) -> QueueConfig {
     let mut config = QueueConfig {
+        segments: segments.map_or_else(Segments::default, Segments::UpTo),
         keep_idle: Duration::from_secs(5),
         ..QueueConfig::default()
     };

@@ -93,6 +93,9 @@ pub(crate) struct QueueRun {
     /// How many connections to a server at most, 1 to 64 [default: 8]
     #[arg(short = 'j', long, alias = "jobs", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) connections: Option<u8>,
+    /// By how many connections one big download may go on where that is faster, 1 to 64; 1: never several [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) segments: Option<u8>,
     /// Use no more than this many bytes a second in all: 512K, 1.5M; off lifts it. It is kept with the queue
     #[arg(long, value_name = "RATE", value_parser = values::rate)]
     pub(crate) limit: Option<Rate>,

@@ -462,6 +462,7 @@ async fn what_makes_no_sense_is_said() {
         (&[a.as_str(), "b", "down/"], "one side"),
         (&["-", &there], "standard input"),
         (&["-j", "3", &a, "down/"], "queue run"),
+        (&["--segments", "1", &a, "down/"], "queue run"),
     ] {
         let all: Vec<&str> = ["queue", "add"]
             .into_iter()

@@ -57,6 +57,10 @@ impl From<Segments> for Rules {
         let usual = Self::default();
         match segments {
             Segments::IfFaster => usual,
+            Segments::UpTo(most) => Self {
+                most: usize::from(most).clamp(1, 64),
+                ..usual
+            },
             Segments::Never => Self { most: 1, ..usual },
             Segments::AtOnce => Self {
                 least: 1 << 20,
@@ -523,6 +527,16 @@ mod tests {
         ranges.moved(rest.id, 20);
         assert!(ranges.ended(rest.id) && ranges.is_complete());
         assert_eq!((ranges.bytes(), ranges.contiguous()), (70, 70));
+    }
+
+    #[test]
+    fn as_many_as_are_allowed() {
+        let most = |segments| Rules::from(segments).most;
+        assert_eq!(most(Segments::IfFaster), 4);
+        assert_eq!(most(Segments::Never), 1);
+        for (allowed, expected) in [(0, 1), (1, 1), (2, 2), (9, 9), (200, 64)] {
+            assert_eq!(most(Segments::UpTo(allowed)), expected);
+        }
     }
 
     #[test]

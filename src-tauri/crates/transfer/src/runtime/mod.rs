@@ -88,6 +88,8 @@ pub enum Segments {
     /// connections, and only as long as each one more has made it faster.
     #[default]
     IfFaster,
+    /// The same by up to so many, 2 to 64; with fewer it stays with one.
+    UpTo(u8),
     /// It stays with one connection.
     Never,
     /// By as many as there may be, from 1 MiB on, faster or not.

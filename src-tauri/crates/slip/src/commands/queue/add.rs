@@ -29,6 +29,11 @@ pub(super) async fn run(add: cli::QueueAdd, place: &Place<'_>) -> Result<Status,
             "the number of connections is a matter of the whole queue: slip queue run -j N",
         ));
     }
+    if add.how.segments.is_some() {
+        return Err(Failure::usage(
+            "the number of connections of one download is a matter of the whole queue: slip queue run --segments N",
+        ));
+    }
     let planned = plan(&add, options, place).await?;
     let Planned {
         transfers,
