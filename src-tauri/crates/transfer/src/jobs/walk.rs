@@ -18,8 +18,8 @@ use crate::work::{Child, Existing, Outcome, Plan, Task, Walked};
 use crate::{CompiledFilter, ConflictRule, Facts, ItemKind, Links, NameRules, Options};
 use crate::{disk, names};
 
-/// How many links are asked about in one go.
-const LINKS_AT_ONCE: usize = 50;
+/// How many links or files are asked about in one go.
+const ASKED_AT_ONCE: usize = 50;
 const SPECIAL: &str = "a device, pipe or socket";
 
 /// What a link on the server leads to.
@@ -44,10 +44,11 @@ impl Job<'_> {
             Links::Follow => self.follow(&task.plan.remote, &found).await?,
             Links::Copy | Links::Skip => HashMap::new(),
         };
+        let times = self.times(task, &found, &behind).await?;
         let task = task.clone();
         let walked = blocking(move || {
             disk::make_folder(&task.plan.base, &task.plan.relative)?;
-            children_of_listing(&task, found, &behind)
+            children_of_listing(&task, found, &behind, &times)
         })
         .await?;
         Ok(Outcome::Walked(walked))
@@ -70,7 +71,7 @@ impl Job<'_> {
             })
             .collect();
         let mut behind = HashMap::new();
-        for some in links.chunks(LINKS_AT_ONCE) {
+        for some in links.chunks(ASKED_AT_ONCE) {
             let paths: Vec<RemotePath> = some.iter().map(|(_, path)| path.clone()).collect();
             let sizes = self.live.or_stopped(self.remote.sizes(&paths)).await?;
             for ((name, path), size) in some.iter().zip(sizes) {
@@ -85,6 +86,55 @@ impl Job<'_> {
             }
         }
         Ok(behind)
+    }
+
+    /// The times of files of which the listing tells no exact one, where the filter goes by times.
+    async fn times(
+        &self,
+        task: &Task,
+        found: &[Found],
+        behind: &HashMap<Vec<u8>, Behind>,
+    ) -> Result<HashMap<Vec<u8>, Timestamp>, Stop> {
+        let rules = &task.options.filter;
+        let mut times = HashMap::new();
+        if rules.modified_after.is_none() && rules.modified_before.is_none() {
+            return Ok(times);
+        }
+        let filter = compiled(&task.options)?;
+        let files: Vec<(&[u8], RemotePath)> = found
+            .iter()
+            .filter_map(|found| match found {
+                Found::Entry(entry) => Some(entry),
+                Found::Unparsed(_) => None,
+            })
+            .filter(|entry| match entry.kind {
+                FoundKind::File => entry.modified.is_none(),
+                FoundKind::Link => matches!(behind.get(&entry.name), Some(Behind::File(_))),
+                FoundKind::Folder | FoundKind::Other => false,
+            })
+            .filter_map(|entry| {
+                let name = Name::try_from(entry.name.as_slice()).ok()?;
+                let relative = relative_name(task, &entry.name);
+                // What is left out anyway is not asked about.
+                let size = entry.size.filter(|_| entry.kind == FoundKind::File);
+                let wanted = filter.verdict(&relative, false, size, None);
+                wanted.then(|| (entry.name.as_slice(), task.plan.remote.join(&name)))
+            })
+            .collect();
+        for some in files.chunks(ASKED_AT_ONCE) {
+            let paths: Vec<RemotePath> = some.iter().map(|(_, path)| path.clone()).collect();
+            let facts = self.live.or_stopped(self.remote.existing(&paths)).await?;
+            for ((name, _), facts) in some.iter().zip(facts) {
+                if let Existing::File(Facts {
+                    modified: Some(modified),
+                    ..
+                }) = facts
+                {
+                    times.insert(name.to_vec(), modified);
+                }
+            }
+        }
+        Ok(times)
     }
 
     pub(super) async fn walk_local(&self, task: &Task) -> Result<Outcome, Stop> {
@@ -163,6 +213,7 @@ fn children_of_listing(
     task: &Task,
     found: Vec<Found>,
     behind: &HashMap<Vec<u8>, Behind>,
+    times: &HashMap<Vec<u8>, Timestamp>,
 ) -> Result<Walked, Error> {
     let filter = compiled(&task.options)?;
     let mut walked = Walked::default();
@@ -177,7 +228,8 @@ fn children_of_listing(
             }
         };
         match child_of_entry(task, entry, behind) {
-            Some(child) => {
+            Some(mut child) => {
+                child.modified = child.modified.or_else(|| times.get(&child.name).copied());
                 let relative = relative_name(task, &child.name);
                 let folder = child.kind == ItemKind::Folder;
                 if child.hopeless.is_none()

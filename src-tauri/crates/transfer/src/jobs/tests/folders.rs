@@ -94,6 +94,45 @@ async fn a_time_that_a_listing_does_not_tell_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_filter_by_age_asks_for_times_that_a_listing_does_not_tell() {
+    let mut b = bench();
+    b.fake.folder("/pub");
+    let mut lie = Vec::new();
+    for (name, time) in [("old", 100), ("new", 900), ("left.tmp", 900)] {
+        b.fake.file(&format!("/pub/{name}"), b"1", time);
+        lie.push(Found::Entry(FoundEntry {
+            name: name.into(),
+            kind: FoundKind::File,
+            size: Some(1),
+            modified: None,
+            mode: None,
+            target: None,
+        }));
+    }
+    b.fake.lock().lies = [("/pub".to_owned(), lie)].into();
+    let at = |second| jiff::Timestamp::from_second(second).ok();
+    let exclude = vec!["*.tmp".to_owned()];
+    for (modified_after, modified_before, stays) in [(at(500), None, "new"), (None, at(500), "old")]
+    {
+        b.options.filter = Filter {
+            modified_after,
+            modified_before,
+            exclude: exclude.clone(),
+            ..Filter::default()
+        };
+        let found = walked(&b, folder(&b, Download, "down", "/pub", 0)).await;
+        assert_eq!(names(&found), [(stays.to_owned(), ItemKind::File)]);
+        assert_eq!(found.filtered, 2);
+        assert!(found.children[0].modified.is_some());
+        assert!(!b.log().iter().any(|line| line.contains("left.tmp")));
+    }
+    // Nobody asks where nobody wants to know.
+    b.options.filter = Filter::default();
+    walked(&b, folder(&b, Download, "down", "/pub", 0)).await;
+    assert_eq!(b.log(), ["LIST /pub"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn remote_links() {
     let mut b = bench();
     b.fake.file("/pub/dir/file", b"12345", 1);
