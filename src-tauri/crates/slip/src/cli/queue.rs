@@ -39,7 +39,7 @@ pub(crate) enum QueueCommand {
     Retry(Items),
     /// Show what was done, and what was checked of it
     Receipts(Receipts),
-    /// Take everything that is finished off the list; the receipts stay
+    /// Take off the list what is done, skipped, cancelled or has failed; the receipts stay
     Clear,
 }
 
