@@ -6,15 +6,15 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::decide::{self, decide, is_same_source, local_name, rule_of};
+use super::islands::{bytes_of, islands_of};
 use super::place::{Found, facts_of, found_complete, look};
-use super::segments::{bytes_of, islands_of};
 use super::split::Fetch;
 use super::verify::LONG;
 use super::{Job, Stop, blocking};
 use crate::conflict::Decision;
 use crate::disk::{Folder, There};
 use crate::error::{Error, RemoteError, Retry};
-use crate::partial::{Partial, TAIL};
+use crate::partial::Partial;
 use crate::remote::{Beginning, Moved, Wire};
 use crate::work::{Identity, Note, Outcome, Plan, Task};
 use crate::{Checks, ConflictRule, Facts};
@@ -301,29 +301,6 @@ impl Job<'_> {
         }))
     }
 
-    /// Whether what is there beyond gaps is the source's, by the ends of all islands. It also shows that the server leads
-    /// there where the gaps begin.
-    async fn are_islands_right(
-        &self,
-        task: &Task,
-        identity: &Identity,
-        held: &mut Option<Partial>,
-    ) -> Result<bool, Stop> {
-        for &(begin, end) in &identity.islands {
-            let length = (end - begin).min(TAIL) as usize;
-            let ours = on_disk(held, move |partial| partial.tail_before(end, length)).await?;
-            let place = end - length as u64;
-            let wire = self.wire();
-            let piece = self.remote.piece(&task.plan.remote, place, length, &wire);
-            match self.live.or_stopped(piece).await {
-                Ok(theirs) if theirs == ours => {}
-                Err(stop) if !is_refusal(&stop) => return Err(stop),
-                _ => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
     /// Whether the server leads elsewhere when it is to begin far in a file: then the last byte is not the last one.
     async fn learn_reach(&self, task: &Task, offset: u64, size: Option<u64>) -> Result<(), Stop> {
         let Some(last) = size.and_then(|size| size.checked_sub(1)) else {
@@ -367,7 +344,7 @@ fn open_numbered(
 }
 
 /// Works on the file on a thread for it, and gives it back whatever happens.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     held: &mut Option<Partial>,
     work: impl FnOnce(&mut Partial) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -8,6 +8,7 @@
 mod decide;
 mod download;
 mod fetch_group;
+mod islands;
 mod links;
 mod load;
 mod place;

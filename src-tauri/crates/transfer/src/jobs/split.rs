@@ -18,7 +18,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::segments::{Growth, Piece, Ranges, Rules, WORTH_KEEPING};
+use super::islands::WORTH_KEEPING;
+use super::segments::{Growth, Piece, Ranges, Rules};
 use super::{Job, Stop, spoils_connection};
 use crate::Facts;
 use crate::error::Error;

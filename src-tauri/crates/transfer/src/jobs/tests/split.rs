@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::jobs::segments::{Rules, WORTH_KEEPING};
+use crate::jobs::islands::WORTH_KEEPING;
+use crate::jobs::segments::Rules;
 
 const LENGTH: usize = 3_000_000;
 /// A connection brings all of it in 3 s.
