@@ -5,6 +5,7 @@ mod queue;
 mod values;
 
 use std::net::IpAddr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -167,12 +168,13 @@ pub(crate) struct Get {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "slip put [OPTIONS] <FILE>... <URL>")]
 pub(crate) struct Put {
-    /// What to upload; with -r also folders; - is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Where to: a folder if it ends in /, else the new name of the single file or folder. Missing folders are made
-    pub(crate) url: String,
+    /// What to upload (with -r also folders; - is standard input), and as the last where to: a folder if it ends in /, else the new
+    /// name of the single file or folder. Missing folders are made
+    // One list, because two would allow no option between them.
+    #[arg(required = true, value_name = "FILE... URL")]
+    pub(crate) files_and_url: Vec<OsString>,
     /// Folders with everything in them
     #[arg(short, long)]
     pub(crate) recursive: bool,

@@ -44,13 +44,13 @@ pub(crate) enum QueueCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "slip queue add [OPTIONS] <SOURCE>... <TARGET>")]
 pub(crate) struct QueueAdd {
-    /// URLs to download, or files to upload; with -r also folders
-    #[arg(required = true, value_name = "SOURCE")]
-    pub(crate) sources: Vec<OsString>,
-    /// Where to: a local file or folder for URLs, a URL for local files. A folder if it ends in /
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: OsString,
+    /// URLs to download, or files to upload (with -r also folders), and as the last where to: a local file or folder for URLs, a URL
+    /// for local files. A folder if it ends in /
+    // One list, because two would allow no option between them.
+    #[arg(required = true, value_name = "SOURCE... TARGET")]
+    pub(crate) sources_and_target: Vec<OsString>,
     /// Folders with everything in them
     #[arg(short, long)]
     pub(crate) recursive: bool,

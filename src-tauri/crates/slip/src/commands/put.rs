@@ -16,10 +16,22 @@ use crate::url::Url;
 
 /// Uploads by the queue; also standard input, as a single file.
 pub(crate) async fn run(put: cli::Put, connections: &Arc<Connections>) -> Result<Status, Failure> {
-    let url = connections.parse(&put.url)?;
+    let (url, files) = match put.files_and_url.split_last() {
+        Some((url, files)) if !files.is_empty() => (url, files),
+        _ => {
+            return Err(Failure::usage(
+                "it takes what to upload, and the URL to put it: slip put FILE... URL",
+            ));
+        }
+    };
+    let url = url
+        .to_str()
+        .ok_or_else(|| Failure::usage("the URL is no text"))?;
+    let url = connections.parse(url)?;
+    let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let is_stdin = |file: &PathBuf| file.as_os_str() == "-";
-    if put.files.iter().any(is_stdin) {
-        if put.files.len() > 1 {
+    if files.iter().any(is_stdin) {
+        if files.len() > 1 {
             return Err(Failure::usage("standard input goes alone"));
         }
         if url.is_folder() {
@@ -33,7 +45,7 @@ pub(crate) async fn run(put: cli::Put, connections: &Arc<Connections>) -> Result
         .how
         .options(connections.rule(put.conflicts)?, put.links.into())?;
     let mut planner = Planner::new(connections, options, put.recursive);
-    planner.uploads(&put.files, &url).await?;
+    planner.uploads(&files, &url).await?;
     batch::run(planner.finish(), connections, &put.how).await
 }
 

@@ -103,3 +103,29 @@ async fn standard_input() {
         (&"-".into(), &300_000.into())
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_may_stand_anywhere() {
+    let site = Site::new().await;
+    std::fs::create_dir(site.work().join("folder")).unwrap();
+    std::fs::write(site.work().join("folder/a"), "a").unwrap();
+    let url = site.url("up/");
+    site.slip(&["put", "folder", "-r", &url]).await.expect(0);
+    assert!(site.root.join("up/folder/a").exists());
+    site.slip(&[
+        "queue",
+        "add",
+        "folder",
+        "-r",
+        &site.url("other/"),
+        "--priority",
+        "high",
+    ])
+    .await
+    .expect(0);
+    for command in [vec!["put"], vec!["queue", "add"]] {
+        let alone: Vec<&str> = command.iter().copied().chain([url.as_str()]).collect();
+        let run = site.slip(&alone).await.expect(2);
+        assert!(run.err.contains("it takes"), "{}", run.err);
+    }
+}

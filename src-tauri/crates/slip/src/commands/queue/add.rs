@@ -20,7 +20,9 @@ struct AddedObject {
 
 /// Works out what is to be moved, as `get` and `put` do, and puts it into the queue.
 pub(super) async fn run(add: cli::QueueAdd, place: &Place<'_>) -> Result<Status, Failure> {
-    let mut options = add.how.options(add.conflicts.conflict.into(), add.links.into())?;
+    let mut options = add
+        .how
+        .options(add.conflicts.conflict.into(), add.links.into())?;
     options.priority = add.priority.into();
     options.start_at = add.at;
     options.limit = add.how.limit.and_then(|limit| limit.0);
@@ -76,12 +78,16 @@ async fn plan(
 ) -> Result<Planned, Failure> {
     let connections = place.connections;
     let mut planner = Planner::new(connections, options, add.recursive).absolute();
-    let urls: Vec<&str> = add
-        .sources
-        .iter()
-        .filter_map(|text| address(text))
-        .collect();
-    match address(&add.target) {
+    let (target, sources) = match add.sources_and_target.split_last() {
+        Some((target, sources)) if !sources.is_empty() => (target, sources),
+        _ => {
+            return Err(Failure::usage(
+                "it takes sources and a target: slip queue add SOURCE... TARGET",
+            ));
+        }
+    };
+    let urls: Vec<&str> = sources.iter().filter_map(|text| address(text)).collect();
+    match address(target) {
         Some(_) if !urls.is_empty() => {
             return Err(Failure::usage(
                 "from one server to another: one side has to be this computer",
@@ -89,7 +95,7 @@ async fn plan(
         }
         Some(target) => {
             let url = connections.parse(target)?;
-            let files: Vec<PathBuf> = add.sources.iter().map(PathBuf::from).collect();
+            let files: Vec<PathBuf> = sources.iter().map(PathBuf::from).collect();
             if files.iter().any(|file| file.as_os_str() == "-") {
                 return Err(Failure::usage(
                     "standard input can't wait in a queue: slip put - URL",
@@ -97,7 +103,7 @@ async fn plan(
             }
             planner.uploads(&files, &url).await?;
         }
-        None if urls.len() < add.sources.len() => {
+        None if urls.len() < sources.len() => {
             return Err(Failure::usage(
                 "one side has to be an address: URLs to download into a local folder, or files to upload to a URL",
             ));
@@ -107,7 +113,7 @@ async fn plan(
                 .into_iter()
                 .map(|text| connections.parse(text))
                 .collect::<Result<Vec<_>, _>>()?;
-            let target = local_target(Path::new(&add.target), urls.len())?;
+            let target = local_target(Path::new(target), urls.len())?;
             planner.downloads(&urls, &target).await?;
         }
     }
