@@ -164,8 +164,8 @@ impl Pool {
     /// a login takes several round trips. One that can't be opened is nobody's failure.
     pub(crate) async fn prepare(&self, site: &SiteKey, most: usize) {
         let missing = self.with(site, |c| {
-            // Whoever needs them has one, or is about to take one.
-            let there = (c.idle.len() + c.leased + c.opening).max(1);
+            // Whoever needs them has one, or takes one of these.
+            let there = c.idle.len() + c.leased + c.opening;
             let missing = most.saturating_sub(there + c.coming);
             c.coming += missing;
             missing

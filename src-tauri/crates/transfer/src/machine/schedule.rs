@@ -11,6 +11,9 @@ use crate::{Direction, ItemKind, State, TransferId};
 /// Timers are not set for longer: the clock on the wall may be put right meanwhile.
 const LONGEST_SLEEP: Time = Duration::from_secs(60);
 
+/// Groups that begin within this time have hardly moved anything yet.
+const SAME_MOMENT: Time = Duration::from_millis(300);
+
 impl Machine {
     /// What is to be done now. Also call it when [`next_wake`](Self::next_wake) has come.
     pub(crate) fn poll(&mut self, now: Now) -> Vec<Action> {
@@ -196,12 +199,12 @@ impl Machine {
         let site = &self.sites[number as usize];
         let line = &site.ready[Self::lane(leader.direction)];
         // No more than one connection's share of what waits: so they get smaller, and all come to the end at the same time.
-        // Those that begin at this moment share alike.
+        // Those that begin at about this moment share alike.
         let connections = site.limit.min(self.rules.workers).max(1);
         let begun: usize = self
             .jobs
             .values()
-            .filter(|job| job.site == number && job.since == now.time)
+            .filter(|job| job.site == number && now.time < job.since + SAME_MOMENT)
             .map(|job| job.ids.len())
             .sum();
         let most = (line.len() + begun)
