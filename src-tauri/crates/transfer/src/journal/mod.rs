@@ -44,6 +44,9 @@ const CHECK_LIMIT: u64 = 256 * 1024 * 1024;
 /// Up to this size (bytes), all pages are looked at whenever it is opened: that takes some milliseconds.
 const SMALL: u64 = 4 * 1024 * 1024;
 
+/// So many changes at once make a journal that is no longer small.
+const MANY: usize = 512;
+
 /// The journal of one queue, open and locked. Its methods block.
 #[derive(Debug)]
 pub struct Journal {
@@ -55,6 +58,8 @@ pub struct Journal {
     /// The last request that was handed out.
     taken: i64,
     keep_receipts: u32,
+    /// The log may be as long as it wants.
+    grows: bool,
     lock: Lock,
 }
 
@@ -97,7 +102,8 @@ impl Journal {
         };
         let (connection, loaded) = match open::prepare(&path, steps, suspect) {
             Err(Trouble::Damaged(why)) => {
-                tracing::warn!(path = %path.display(), %why, "the journal is damaged");
+                // Whoever opens it says so.
+                tracing::info!(path = %path.display(), %why, "the journal is damaged");
                 lock.mark_damaged();
                 let (damage, connection, loaded) = open::recover(&path, why, steps)?;
                 recovered = Some(damage);
@@ -123,6 +129,7 @@ impl Journal {
                 loaded: Some(loaded),
                 taken: 0,
                 keep_receipts: KEEP_RECEIPTS,
+                grows: false,
                 lock,
             },
             recovered,
@@ -182,6 +189,9 @@ impl Journal {
             return Ok(());
         }
         self.loaded = None;
+        if ops.len() >= MANY && !self.grows {
+            self.grows = open::let_log_grow(&self.connection).is_ok();
+        }
         store::write(&mut self.connection, ops, self.keep_receipts).map_err(|error| match error {
             store::WriteError::Database(error) => self.failed(&error),
             refused => refused.into_journal_error(&self.path),

@@ -15,6 +15,10 @@ const BUSY: Duration = Duration::from_secs(10);
 /// The log is cut to this many bytes when its content was put into the database.
 const LOG_LIMIT: i64 = 16 * 1024 * 1024;
 
+/// Pages that the log may have before they are put into the database.
+const SHORT_LOG: i64 = 64;
+const LONG_LOG: i64 = 1000;
+
 /// Why a journal is not ready to be used.
 pub(super) enum Trouble {
     Damaged(String),
@@ -131,13 +135,16 @@ pub(super) fn prepare(
     connection
         .pragma_update(None, "synchronous", "NORMAL")
         .and_then(|()| connection.pragma_update(None, "journal_size_limit", LOG_LIMIT))
+        .and_then(|()| keep_log_short(&connection))
         .map_err(fail)?;
     if suspect {
         let verdict: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(fail)?;
         if verdict != "ok" {
-            return Err(Trouble::Damaged(verdict));
+            // The first line names the database.
+            let why = verdict.lines().last().unwrap_or_default();
+            return Err(Trouble::Damaged(why.to_owned()));
         }
     }
     // A step that doesn't work is a fault of ours, and no reason to put the journal away.
@@ -151,6 +158,22 @@ pub(super) fn prepare(
     read::receipts(&connection, 1, 0).map_err(fail)?;
     read::take_requests(&connection, i64::MAX - 1).map_err(fail)?;
     Ok((connection, loaded))
+}
+
+/// The log of a small journal does not become many times as long as the journal: where there is little room, it would take
+/// all of it, and leave none to be put into the database.
+fn keep_log_short(connection: &Connection) -> rusqlite::Result<()> {
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    set_log(connection, (2 * pages).clamp(SHORT_LOG, LONG_LOG))
+}
+
+/// For a journal that is becoming large.
+pub(super) fn let_log_grow(connection: &Connection) -> rusqlite::Result<()> {
+    set_log(connection, LONG_LOG)
+}
+
+fn set_log(connection: &Connection, pages: i64) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))
 }
 
 /// Makes a new journal of what is readable of a damaged one. Killed at any moment, it is begun again, or finished, when

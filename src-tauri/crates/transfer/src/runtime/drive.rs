@@ -58,8 +58,13 @@ pub(super) async fn drive(shared: Arc<Shared>) {
             let shared = shared.clone();
             tokio::spawn(async move { shared.pool.close_idle(None).await });
         }
+        // What could not be written now is written then, whoever else wants something meanwhile.
+        let next = match &written {
+            Ok(()) => turn.next,
+            Err(_) => earliest(turn.next, shared.now().time + WRITE_AGAIN),
+        };
         let timer = async {
-            match turn.next {
+            match next {
                 Some(time) => tokio::time::sleep_until(shared.start + time).await,
                 None => std::future::pending().await,
             }
@@ -89,6 +94,11 @@ pub(super) async fn drive(shared: Arc<Shared>) {
 }
 
 impl Shared {
+    /// Whether it is known that the journal can't be written, and for this reason.
+    pub(super) fn knows_trouble(&self, why: &str) -> bool {
+        matches!(self.lock().machine.hold(), Some(crate::Hold::Journal { why: known, .. }) if known == why)
+    }
+
     /// One turn: progress, and what is to be started.
     fn turn(&self) -> Turn {
         let (clock, news) = self.speeds.look_at_the_clock(Zoned::now);
@@ -280,10 +290,13 @@ impl Shared {
             let now = self.now().time;
             let mut state = self.lock();
             // What has been done but can't be written down would be done again.
-            if state.next_look > now || state.machine.is_in_trouble() {
+            if state.next_look > now {
                 return;
             }
             state.next_look = now + LOOK_PAUSE;
+            if state.machine.is_in_trouble() {
+                return;
+            }
         }
         // Some at a time; they stay there until it is written that they have been done.
         for _ in 0..MOST_LOOKS {

@@ -248,6 +248,10 @@ fn write(journal: &mut Journal, backlog: &mut Vec<Op>, shared: &Weak<Shared>) ->
         if let Some(shared) = shared.upgrade() {
             let why = error.to_string();
             let damaged = matches!(error, JournalError::Damaged { .. });
+            // Told once: who is woken by it writes again at once, and would be told again.
+            if !damaged && shared.knows_trouble(&why) {
+                return Err(trouble(&error));
+            }
             shared.change(|state, now| {
                 match damaged {
                     true => state.machine.journal_damaged(why),
