@@ -65,6 +65,17 @@ pub(crate) struct Learned {
     at: u64,
 }
 
+impl Learned {
+    /// What of it a file would hold, but for when that was learned.
+    fn kept(self) -> Self {
+        Self {
+            reached: false,
+            at: 0,
+            ..self
+        }
+    }
+}
+
 /// So long it is believed that a server has no TLS.
 const PLAIN: Duration = Duration::from_secs(60);
 
@@ -140,6 +151,7 @@ impl HostMemory {
         let hosts = self
             .lock()
             .iter()
+            .filter(|(_, learned)| learned.kept() != Learned::default())
             .map(|((host, port), learned)| Kept {
                 host: host.clone(),
                 port: *port,
@@ -198,7 +210,7 @@ impl HostMemory {
         let learned = hosts.entry((host.to_ascii_lowercase(), port)).or_default();
         let before = *learned;
         change(learned);
-        if *learned != before {
+        if learned.kept() != before.kept() {
             learned.at = seconds(SystemTime::now());
             self.changed.store(true, Ordering::Relaxed);
         }
@@ -272,6 +284,22 @@ mod tests {
         let limit = loaded.connections("example.COM", 21);
         assert_eq!(limit, Some((3, SystemTime::UNIX_EPOCH)));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_holds_for_this_program_only_is_no_reason_to_save() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hosts.json");
+        let memory = HostMemory::default();
+        memory.learn("example.com", 21, |learned| learned.reached = true);
+        assert!(memory.get("example.com", 21).reached);
+        assert!(!memory.is_changed());
+        memory.learn("other.example", 21, |learned| learned.no_epsv = true);
+        assert!(memory.is_changed());
+        // Of the first there is nothing to be kept.
+        memory.save(&file).unwrap();
+        assert_eq!(read(&file).unwrap().hosts.len(), 1);
+        assert!(!HostMemory::load(&file).get("example.com", 21).reached);
     }
 
     #[test]
