@@ -2,13 +2,16 @@
 //! it where that was too much.
 #![allow(clippy::unwrap_used, unused_crate_dependencies)]
 
+use std::time::Duration;
+
 use engine_tests::{
-    batches::{client_of, fetch, files, queues},
+    batches::{client_of, fetch, files, queues, store},
     connect,
     files::get,
+    path,
     scripted::{config, sends},
 };
-use ftp_client::{Client, ErrorKind, HostMemory};
+use ftp_client::{Client, ErrorKind, HostMemory, StoreFile, StoreThen};
 use support::{Peer, Script};
 
 /// A known server that has read USER and PASS before it answers the first.
@@ -147,4 +150,88 @@ async fn what_one_session_has_found_out_the_next_one_knows() {
     for outcome in peer.outcomes().await {
         outcome.unwrap();
     }
+}
+
+/// One way there and back.
+const WAY: Duration = Duration::from_millis(12);
+
+/// vsftpd behind a long way: answers take a while.
+fn far() -> Script {
+    queues()
+        .expect("USER me")
+        .expect("PASS secret")
+        .delay(WAY)
+        .say("331 ?")
+        .say("230 in")
+        // The first upload of a program is by itself.
+        .expect("EPSV")
+        .delay(WAY)
+        .say("229 Entering Extended Passive Mode (|||{port}|)")
+}
+
+/// A small upload, as a server sees it that reads to the end before it says `verdict`.
+fn takes(index: usize, verdict: &str, size: usize) -> Script {
+    Script::new()
+        .expect(&format!("STOR /f{index}"))
+        .say("150 go on")
+        .accept_data()
+        .read_data()
+        .say(verdict)
+        .expect(&format!("SIZE /f{index}"))
+        .delay(WAY)
+        .say(&format!("213 {size}"))
+}
+
+fn small(count: usize) -> Vec<StoreFile> {
+    let file = |index: usize| StoreFile {
+        path: path(&format!("/f{index}")),
+        data: index.to_string().into_bytes(),
+        then: StoreThen {
+            want_size: true,
+            ..StoreThen::default()
+        },
+    };
+    (0..count).map(file).collect()
+}
+
+/// Behind the end of a small upload comes a reset, for a server that lingers: it has read all of it and its end by then,
+/// since the reset says nothing before them.
+#[tokio::test]
+async fn a_reset_behind_the_end_of_an_upload_loses_nothing() {
+    let script = (0..20).fold(far(), |script, index| {
+        script.then(takes(index, "226 done", index.to_string().len()))
+    });
+    let peer = Peer::serve(script.serve_rest()).await;
+    let (client, log) = client_of(&peer, |_| {}).await;
+    let (outcomes, ended) = store(&client, small(20)).await;
+    ended.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
+    for outcome in outcomes.values() {
+        outcome.as_ref().unwrap();
+    }
+    client.quit().await.unwrap();
+    peer.finish().await;
+}
+
+/// A server that throws away what it has not read when a reset comes gets the file again, and no reset any more.
+#[tokio::test]
+async fn a_server_that_loses_an_upload_to_a_reset_gets_it_again() {
+    let script = far()
+        .then(takes(0, "226 done", 1))
+        .then(takes(1, "426 Failure reading network stream.", 0))
+        .then(takes(2, "226 done", 1))
+        .then(takes(1, "226 done", 1));
+    let peer = Peer::serve(script.serve_rest()).await;
+    let (client, log) = client_of(&peer, |_| {}).await;
+    let (outcomes, ended) = store(&client, small(3)).await;
+    ended.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
+    for outcome in outcomes.values() {
+        outcome.as_ref().unwrap();
+    }
+    assert!(
+        !log.all().contains("one command at a time"),
+        "{}",
+        log.all()
+    );
+    client.quit().await.unwrap();
+    peer.finish().await;
 }
