@@ -2,11 +2,12 @@
 //!
 //! A byte that may not stand where it stands becomes `%` and two capital hexadecimal digits. What would read like such an
 //! escape, but is one of the name's own letters, gets its `%` escaped, and nothing else does: `50%20off` stays as it is,
-//! because a blank is escaped at the end of a name only.
+//! because a blank is escaped at the end of a name only. A character of several bytes is escaped as a whole (`%E2%80%AE`), and
+//! only the whole of it reads like an escape.
 //!
 //! | rules | escaped |
 //! |--|--|
-//! | Linux and the like | control characters and `\` (harmless here, but a path to others) |
+//! | Linux and the like | control characters, the marks that turn text around, and `\` (harmless here, but a path to others) |
 //! | macOS | those, and bytes that are no UTF-8 |
 //! | Windows, and [`NameRules::Portable`] | those, `: * ? " < > \|`, a dot or blank at the end, and the first letter of a device's name (`CON`, `com1.txt`) |
 //!
@@ -80,8 +81,14 @@ impl Escapes {
         let text = text_bytes(name);
         let device = self.windows && is_device(name);
         let mut out = Vec::with_capacity(name.len());
+        // Up to here it is a character that fools readers.
+        let mut fools = 0;
         for (at, &byte) in name.iter().enumerate() {
+            if let Some(length) = fooling(|next| name.get(at + next).copied()) {
+                fools = at + length;
+            }
             let bad = self.never(byte)
+                || at < fools
                 || (self.not_text && !text[at])
                 || (self.windows && at + 1 == name.len() && matches!(byte, b'.' | b' '))
                 || (device && at == 0)
@@ -101,8 +108,12 @@ impl Escapes {
         while at < name.len() {
             match pair(name, at) {
                 Some(byte) if self.is_escape(name, at) => {
+                    let length = fooling(|next| pair(name, at + 3 * next));
                     out.push(byte);
-                    at += 3;
+                    for next in 1..length.unwrap_or(1) {
+                        out.extend(pair(name, at + 3 * next));
+                    }
+                    at += 3 * length.unwrap_or(1);
                 }
                 _ => {
                     out.push(name[at]);
@@ -138,7 +149,12 @@ impl Escapes {
         if matches!(byte, 0 | b'\r' | b'\n') {
             return false;
         }
+        let fools = fooling(|next| match next {
+            0 => Some(byte),
+            _ => pair(name, digits + 3 * next),
+        });
         self.never(byte)
+            || fools.is_some()
             || (self.not_text && byte >= 0x80)
             || (self.windows
                 && ((matches!(byte, b'.' | b' ') && digits + 3 == name.len())
@@ -148,7 +164,22 @@ impl Escapes {
 
 /// The byte that `%XX` at this place stands for, with capital digits as they are written here.
 fn pair(name: &[u8], at: usize) -> Option<u8> {
-    (name[at] == b'%').then(|| pair_at(name, at + 1)).flatten()
+    let percent = name.get(at).filter(|byte| **byte == b'%');
+    percent.and_then(|_| pair_at(name, at + 1))
+}
+
+/// How many bytes the character has that begins here, if it is one that makes a name read as another one: a control
+/// character beyond ASCII, or a mark that turns text around. No other character has its bytes within it.
+fn fooling(byte: impl Fn(usize) -> Option<u8>) -> Option<usize> {
+    match (byte(0)?, byte(1)?) {
+        // U+0080 to U+009F
+        (0xc2, 0x80..=0x9f) => Some(2),
+        // U+200E, U+200F, U+202A to U+202E
+        (0xe2, 0x80) if matches!(byte(2)?, 0x8e | 0x8f | 0xaa..=0xae) => Some(3),
+        // U+2066 to U+2069
+        (0xe2, 0x81) if matches!(byte(2)?, 0xa6..=0xa9) => Some(3),
+        _ => None,
+    }
 }
 
 fn pair_at(name: &[u8], at: usize) -> Option<u8> {

@@ -35,6 +35,19 @@ fn linux() {
         ("%25\\", "%25%5C"),
         ("a%5cb", "a%5cb"),
         ("%0A", "%0A"),
+        ("a\u{9b}1m", "a%C2%9B1m"),
+        ("a%C2%9B", "a%25C2%9B"),
+        ("a%25C2%9B", "a%2525C2%9B"),
+        ("%C2 %9B %C2", "%C2 %9B %C2"),
+        ("%C2\u{9b}%9B", "%C2%C2%9B%9B"),
+        ("photo\u{202e}gpj.exe", "photo%E2%80%AEgpj.exe"),
+        ("%E2%80%AE", "%25E2%80%AE"),
+        ("%E2\u{202e}", "%E2%E2%80%AE"),
+        ("%E2%80\u{2066}", "%E2%80%E2%81%A6"),
+        (
+            "\u{a0}\u{2026}\u{200d}\u{206a}",
+            "\u{a0}\u{2026}\u{200d}\u{206a}",
+        ),
     ] {
         check(LINUX, name.as_bytes(), expected);
     }
@@ -64,6 +77,26 @@ fn everywhere() {
         check(ALL, name.as_bytes(), expected);
     }
     check(ALL, b"a\xffb\xc3", "a%FFb%C3");
+    check(ALL, b"a%E2%80%AE", "a%25E2%2580%25AE");
+}
+
+#[test]
+fn what_turns_text_around_is_seen() {
+    let marks = ('\u{80}'..='\u{9f}')
+        .chain('\u{200e}'..='\u{200f}')
+        .chain('\u{202a}'..='\u{202e}')
+        .chain('\u{2066}'..='\u{2069}');
+    for mark in marks {
+        let name = format!("a{mark}b");
+        let expected: String = mark
+            .to_string()
+            .bytes()
+            .map(|b| format!("%{b:02X}"))
+            .collect();
+        for escapes in [LINUX, ALL] {
+            check(escapes, name.as_bytes(), &format!("a{expected}b"));
+        }
+    }
 }
 
 #[test]
@@ -116,11 +149,11 @@ fn same_files() {
 }
 
 /// Everything that the rules speak of, close together.
-const ODD: &str = "([%25CE0AFcon.:\\\\ ~\u{1}\u{e4}]|%25|%5C|%2E|%20|%43|CON|nul){1,8}";
+const ODD: &str = "([%25CE0AFcon.:\\\\ ~\u{1}\u{e4}]|%25|%5C|%2E|%20|%43|CON|nul|%C2|%E2|%80|%AE|\u{85}|\u{202e}){1,8}";
 
 proptest! {
     #[test]
-    fn there_and_back(name: Vec<u8>, odd in ODD, raw in proptest::collection::vec(prop_oneof![Just(b'%'), Just(b'2'), Just(b'5'), Just(b'C'), Just(0x80), Just(0xc3), Just(b'.')], 1..9)) {
+    fn there_and_back(name: Vec<u8>, odd in ODD, raw in proptest::collection::vec(prop_oneof![Just(b'%'), Just(b'2'), Just(b'5'), Just(b'C'), Just(0x80), Just(0xc2), Just(0xe2), Just(0xae), Just(0xc3), Just(b'.')], 1..9)) {
         for name in [name.as_slice(), odd.as_bytes(), raw.as_slice()] {
             if Name::try_from(name).is_err() {
                 continue;
