@@ -323,10 +323,19 @@ async fn dropping_a_copy_closes_the_connection() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_dropped_copy_says_when_its_thread_is_gone() {
+    use std::os::fd::AsFd;
+
     for encrypted in [false, true] {
-        let (near, mut far) = connected(encrypted).await;
-        // A full pipe in place of a slow disk.
-        let (mut out, inlet) = std::io::pipe().unwrap();
+        let (near, far) = pair().await;
+        let socket = near.as_fd().try_clone_to_owned().unwrap();
+        let socket = std::net::TcpStream::from(socket);
+        let (near, mut far) = secured(near, far, encrypted).await;
+        // A pipe that is full from the beginning, in place of a slow disk.
+        let (inlet, out) = tokio::net::unix::pipe::pipe().unwrap();
+        inlet.writable().await.unwrap();
+        while inlet.try_write(&[0; 4096]).is_ok() {}
+        let mut out = File::from(out.into_blocking_fd().unwrap());
+        let file = File::from(inlet.into_blocking_fd().unwrap());
         let (progress, bound) = (Progress::default(), Bound::default());
         let options = CopyOptions {
             bound: bound.clone(),
@@ -334,18 +343,18 @@ async fn a_dropped_copy_says_when_its_thread_is_gone() {
         };
         bound.at_rest().await;
         let other = bound.beside(7);
-        let file = File::from(std::os::fd::OwnedFd::from(inlet));
         let copy = copy::receive_to_file(near, file, options);
-        let sending = async {
-            let sent = bytes(1 << 20);
-            loop {
-                far.write_all(&sent).await.unwrap();
+        far.write_all(b"x").await.unwrap();
+        far.shutdown().await.unwrap();
+        // Once it has taken all that the peer had, all that is left to do is to write.
+        let taken = async {
+            while !matches!(socket.peek(&mut [0]), Ok(0)) {
+                tokio::task::yield_now().await;
             }
         };
         tokio::select! {
             outcome = copy => panic!("{outcome:?}"),
-            () = sending => {}
-            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            outcome = tokio::time::timeout(LIMIT, taken) => outcome.unwrap(),
         }
         // It still stands in the middle of a write.
         let soon = Duration::from_millis(50);
@@ -361,15 +370,22 @@ async fn a_dropped_copy_says_when_its_thread_is_gone() {
 
 /// Both ends of a connection, encrypted or not.
 async fn connected(encrypted: bool) -> (Stream, Stream) {
+    let (near, far) = pair().await;
+    secured(near, far, encrypted).await
+}
+
+/// What becomes of both ends of a connection.
+async fn secured(near: TcpStream, far: TcpStream, encrypted: bool) -> (Stream, Stream) {
     if !encrypted {
-        let (near, far) = pair().await;
         return (Stream::Plain(near), Stream::Plain(far));
     }
     let server = ServerTls::self_signed(&["localhost"]).unwrap();
     let session = pinned(&server).session(Versions::Any);
-    tls_pair(&session, &server, Purpose::Download)
-        .await
-        .unwrap()
+    let (near, far) = tokio::join!(
+        session.connect(near, LIMIT),
+        server.accept(far, Purpose::Download, b"tag", LIMIT)
+    );
+    (near.unwrap(), far.unwrap())
 }
 
 /// As slow as a transfer gets: this many bytes in an hour are one piece and no more.
