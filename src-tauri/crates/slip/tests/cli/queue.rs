@@ -142,7 +142,16 @@ async fn what_was_added_is_done_by_the_next_run() {
         .slip(&["queue", "receipts", "--json", "-n", "100"])
         .await
         .expect(0);
-    assert_eq!(run.objects().len(), 28, "receipts stay");
+    let receipts = run.objects();
+    assert_eq!(receipts.len(), 28, "receipts stay");
+    // Theirs are no other's numbers from now on.
+    let run = site
+        .slip(&["queue", "add", "--json", &site.url("one"), "again"])
+        .await
+        .expect(0);
+    let new = run.objects()[0]["id"].as_u64().unwrap();
+    let old = receipts.iter().map(|receipt| receipt["id"].as_u64());
+    assert!(old.max().unwrap().unwrap() < new, "{}", run.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,7 +110,6 @@ struct World {
     sites: BTreeMap<u32, String>,
     options: BTreeMap<u32, String>,
     settings: BTreeMap<String, String>,
-    highest: u32,
     /// How often each item has a receipt in the journal.
     receipts: BTreeMap<u32, u32>,
     /// Running jobs and their items.
@@ -129,7 +128,6 @@ impl World {
             sites: BTreeMap::new(),
             options: BTreeMap::new(),
             settings: BTreeMap::new(),
-            highest: 0,
             receipts: BTreeMap::new(),
             jobs: BTreeMap::new(),
             finished: BTreeSet::new(),
@@ -160,7 +158,6 @@ impl World {
                     self.options.insert(id, json);
                 }
                 Op::Put(row) => {
-                    self.highest = self.highest.max(row.id);
                     self.rows.insert(row.id, row);
                 }
                 Op::Remove(ids) => {
@@ -260,7 +257,7 @@ impl World {
             rows: self.rows.values().cloned().collect(),
             settings: self.settings.clone(),
             skipped: 0,
-            highest_id: self.highest,
+            highest_id: self.rows.keys().next_back().copied().unwrap_or(0),
         };
         let (machine, left_out) = Machine::restore(self.now(), journalled(), loaded);
         assert_eq!(left_out, 0, "nothing in the journal is without a folder");
@@ -452,6 +449,24 @@ fn journalled() -> Rules {
         },
         ..rules()
     }
+}
+
+#[test]
+fn the_number_of_an_item_that_was_cleared_goes_to_no_other() {
+    let mut world = World::new();
+    let now = world.now();
+    let one = [new("f", ItemKind::File, Some(100))];
+    let before = world.machine.add(now, &[one.clone(), one.clone()].concat());
+    world.machine.cancel(&before);
+    world.machine.clear_finished();
+    world.write();
+    assert_eq!(world.rows.len(), 0);
+    // Nor after another restart, in which nothing is noted.
+    for _ in 0..2 {
+        world.crash();
+    }
+    let after = world.machine.add(now, &one);
+    assert!(after[0] > before[1], "{before:?} {after:?}");
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub(super) struct Pending {
 /// The names of settings.
 pub(super) const PAUSED: &str = "paused";
 pub(super) const PAUSED_SITES: &str = "paused-sites";
+/// The number of the next item. It follows from those that are there until some are removed: their numbers are in
+/// receipts, and nobody else may get them.
+pub(super) const NEXT_ID: &str = "next-id";
 
 impl Pending {
     pub(super) fn new(wanted: bool) -> Self {
@@ -147,8 +150,11 @@ pub(super) const FILTERED_SHIFT: u32 = 8;
 
 impl Machine {
     pub(super) fn entries(&mut self) -> Vec<Op> {
-        let pending = std::mem::take(&mut self.journal);
+        let mut pending = std::mem::take(&mut self.journal);
         self.journal.wanted = pending.wanted;
+        if !pending.removed.is_empty() {
+            pending.setting(NEXT_ID, &self.next_id);
+        }
         let mut ops = Vec::with_capacity(pending.rows.len() + 4);
         for (number, key) in pending.sites {
             ops.push(Op::Site {

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use super::item::{Extra, Kids, Root};
 use super::persist::{
-    Detail, FILTERED_SHIFT, HOPELESS, KIND, LINK, PAUSED, PAUSED_SITES, Pending, UPLOAD, WALKED,
+    Detail, FILTERED_SHIFT, HOPELESS, KIND, LINK, NEXT_ID, PAUSED, PAUSED_SITES, Pending, UPLOAD,
+    WALKED,
 };
 use super::{Item, Machine, Now, Rules};
 use crate::error::{Error, Retry};
@@ -88,12 +89,14 @@ impl Machine {
             machine.settle(id);
         }
         machine.next_order = highest_order;
-        machine.next_id = loaded.highest_id.checked_add(1).unwrap_or(1);
+        let setting = |name: &str| loaded.settings.get(name);
+        let noted = setting(NEXT_ID).and_then(|json| json.parse().ok());
+        let after = loaded.highest_id.checked_add(1).unwrap_or(1);
+        machine.next_id = after.max(noted.unwrap_or(1));
         while machine.items.contains_key(&machine.next_id) {
             machine.next_id = machine.next_id.checked_add(1).unwrap_or(1);
         }
         machine.next_job = NonZeroU64::MIN;
-        let setting = |name: &str| loaded.settings.get(name);
         machine.paused = setting(PAUSED).is_some_and(|json| json == "true");
         let paused: Vec<String> = setting(PAUSED_SITES)
             .and_then(|json| serde_json::from_str(json).ok())
