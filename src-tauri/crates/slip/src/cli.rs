@@ -4,8 +4,8 @@ mod how;
 mod queue;
 mod values;
 
-use std::net::IpAddr;
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -16,7 +16,11 @@ pub(super) async fn run(how: cli::QueueRun, place: &Place<'_>) -> Result<Status,
     for site in place.read(Reader::sites).await?.unwrap_or_default() {
         servers.prepare(&site).await;
     }
-    let queue = place.queue(batch::config(how.connections, how.segments), servers.clone(), journal)?;
+    let queue = place.queue(
+        batch::config(how.connections, how.segments),
+        servers.clone(),
+        journal,
+    )?;
     if let Some(limit) = how.limit {
         let mut limits = queue.limits();
         limits.total = limit.0;
