@@ -4,10 +4,7 @@ use bytes::BytesMut;
 use ftp_proto::{Command, Reply};
 
 use super::{Driver, depends_on_cwd, kind::Kind};
-use crate::{
-    Error, LogKind,
-    memory::{Learned, Pipelining},
-};
+use crate::{Error, LogKind, memory::Pipelining};
 
 /// The most bytes of commands without transfers that are on their way at once.
 const BYTES: usize = 4096;
@@ -63,6 +60,16 @@ impl Driver {
         }
     }
 
+    /// True where this server is known to do many commands one after the other.
+    pub(super) fn queues(&self) -> bool {
+        self.pipelining() == Pipelining::Batch
+    }
+
+    /// True where PASS may follow USER in one write. Pure-FTPd is slow to answer then.
+    pub(super) fn takes_password_early(&self) -> bool {
+        matches!(self.kind, Kind::Vsftpd | Kind::ProFtpd | Kind::Slipway) && self.queues()
+    }
+
     /// Sends three commands that change nothing, and looks whether their answers come in order, one for each. That says
     /// nothing of transfers yet, but much of servers that can't.
     pub(super) async fn probe(&mut self) -> Result<bool, Error> {
@@ -106,20 +113,6 @@ impl Driver {
             learned.proven = false;
         });
     }
-}
-
-/// True where several commands can be sent before the login is over.
-pub(super) const fn queues(kind: Kind, learned: &Learned) -> bool {
-    match learned.pipelining {
-        Pipelining::Unknown => matches!(kind.pipelining(), Pipelining::Batch),
-        Pipelining::Batch => true,
-        Pipelining::Sequential => false,
-    }
-}
-
-/// True where PASS may follow USER in one write. Pure-FTPd is slow to answer then.
-pub(super) const fn takes_password_early(kind: Kind, learned: &Learned) -> bool {
-    matches!(kind, Kind::Vsftpd | Kind::ProFtpd | Kind::Slipway) && queues(kind, learned)
 }
 
 /// How many of the commands go in one write: at least one, and RNTO is not parted from its RNFR.

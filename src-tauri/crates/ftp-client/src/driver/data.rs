@@ -122,7 +122,7 @@ impl Driver {
                 Command::Retr(_) | Command::Mlsd(_) | Command::List(_)
             );
         let passive = matches!(self.config.data, DataMode::Auto | DataMode::Passive);
-        passive && safe && !learned.no_epsv && super::burst::queues(self.kind, &learned)
+        passive && safe && !learned.no_epsv && self.queues()
     }
 
     /// EPSV and the command in one write: a round trip less. Only for what begins at the beginning: were REST refused, the

@@ -253,9 +253,7 @@ impl Driver {
 
     pub(crate) async fn quit(&mut self) -> Result<(), Error> {
         let outcome = self.control.exchange(&Command::Quit).await;
-        self.control.close().await;
-        let closed = Error::new(ErrorKind::Lost, "QUIT");
-        self.control.kill(closed);
+        self.hang_up().await;
         match outcome {
             Ok(reply) if reply.code.is_completion() => Ok(()),
             Ok(reply) => Err(Error::refused("QUIT", reply)),
@@ -266,9 +264,13 @@ impl Driver {
     /// Says goodbye and does not wait for the answer.
     pub(crate) async fn part(&mut self) -> Result<(), Error> {
         let outcome = self.control.send(&Command::Quit).await;
+        self.hang_up().await;
+        outcome
+    }
+
+    async fn hang_up(&mut self) {
         self.control.close().await;
         self.control.kill(Error::new(ErrorKind::Lost, "QUIT"));
-        outcome
     }
 
     pub(crate) async fn cwd(&mut self, command: Command) -> Result<(), Error> {

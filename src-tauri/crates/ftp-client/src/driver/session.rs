@@ -6,7 +6,7 @@ use ftp_net::{
 };
 use ftp_proto::{Argument, Command, Features, Reply};
 
-use super::{Driver, Shared, burst, kind::Kind};
+use super::{Driver, Shared, kind::Kind};
 use crate::{
     Config, Error, ErrorKind, LogKind, Login, Security, SessionFacts, TlsMode,
     control::{self, Control},
@@ -225,19 +225,18 @@ impl Driver {
     /// counts, and its reply.
     async fn introduce(&mut self, login: &Login) -> Result<(Command, Reply), Error> {
         let user = Command::User(login.user.clone());
-        if login.password.is_empty() || !burst::takes_password_early(self.kind, &self.learned()) {
+        if login.password.is_empty() || !self.takes_password_early() {
             let reply = self.control.exchange(&user).await?;
             return Ok((user, reply));
         }
-        let mut both = [user, Command::Pass(login.password.clone())];
+        let both = [user, Command::Pass(login.password.clone())];
         let reply = self.control.exchange_first(&both).await?;
         let second = self.control.final_reply(&both[1].redacted()).await;
-        let [user, pass] = &mut both;
-        let taken = |command: &mut Command| std::mem::replace(command, Command::Noop);
+        let [user, pass] = both;
         match reply.code.value() {
-            330..=339 if reply.code.value() != 332 => Ok((taken(pass), second?)),
+            330..=339 if reply.code.value() != 332 => Ok((pass, second?)),
             // What came to PASS was said of the name already, or the server has hung up.
-            _ => Ok((taken(user), reply)),
+            _ => Ok((user, reply)),
         }
     }
 

@@ -2,13 +2,13 @@
 
 use ftp_proto::{Argument, Command, Features, RemotePath, Reply, escape};
 
-use super::{Driver, burst, kind::Kind};
+use super::{Driver, kind::Kind};
 use crate::{Error, ErrorKind, LogKind, Security, SessionFacts, TlsMode};
 
 impl Driver {
     /// What follows the login: protection of data, features, UTF-8, the folder, the type.
     pub(super) async fn settle(&mut self, greeting: Reply) -> Result<(), Error> {
-        if burst::queues(self.kind, &self.learned()) {
+        if self.queues() {
             self.settle_at_once().await?;
         } else {
             self.settle_by_steps().await?;

@@ -110,6 +110,27 @@ fn a_limit_that_falls_holds_at_once_and_leaves_no_debt() {
     assert!(after.abs_diff(1_000_000) < 20_000, "{moved:?}");
 }
 
+/// What each of these moves in ten seconds.
+fn ten_seconds(paces: &mut [Pace], begin: Instant) -> Vec<u64> {
+    let mut moved = vec![0; paces.len()];
+    let mut next = vec![begin; paces.len()];
+    loop {
+        let at = (0..paces.len()).min_by_key(|i| next[*i]).unwrap();
+        let now = next[at];
+        if now > begin + 10_000 * MS {
+            return moved;
+        }
+        match paces[at].wait(now) {
+            Some(wait) => next[at] = now + wait.min(LOOK_AGAIN),
+            None => {
+                let piece = paces[at].piece(1 << 20) as u64;
+                moved[at] += piece;
+                paces[at].moved(now, piece);
+            }
+        }
+    }
+}
+
 #[test]
 fn many_at_once_are_no_faster_than_one() {
     for (rate, transfers) in [(10_000, 8), (10_240, 64), (100_000, 64), (1_000_000, 16)] {
@@ -119,23 +140,7 @@ fn many_at_once_are_no_faster_than_one() {
         let mut paces: Vec<Pace> = (0..transfers)
             .map(|_| Pace::new(throttle.clone().into()))
             .collect();
-        let mut next = vec![begin; transfers];
-        let mut moved = 0;
-        loop {
-            let at = (0..transfers).min_by_key(|i| next[*i]).unwrap();
-            let now = next[at];
-            if now > begin + 10_000 * MS {
-                break;
-            }
-            match paces[at].wait(now) {
-                Some(wait) => next[at] = now + wait.min(LOOK_AGAIN),
-                None => {
-                    let piece = paces[at].piece(1 << 20) as u64;
-                    moved += piece;
-                    paces[at].moved(now, piece);
-                }
-            }
-        }
+        let moved: u64 = ten_seconds(&mut paces, begin).iter().sum();
         let off = moved.abs_diff(10 * rate) as f64 / (10 * rate) as f64;
         assert!(off < 0.01, "{transfers} at {rate} B/s: {moved}");
     }
@@ -151,25 +156,7 @@ fn transfers_get_equal_shares_and_the_slowest_limit_counts() {
         Pace::new(all.clone().into()),
         Pace::new(Throttles::new(vec![all.clone(), own])),
     ];
-    let mut moved = [0; 3];
-    let mut next = [begin; 3];
-    loop {
-        let (at, now) = (0..3)
-            .map(|i| (i, next[i]))
-            .min_by_key(|(_, t)| *t)
-            .unwrap();
-        if now > begin + 10_000 * MS {
-            break;
-        }
-        match paces[at].wait(now) {
-            Some(wait) => next[at] = now + wait.min(LOOK_AGAIN),
-            None => {
-                let piece = paces[at].piece(1 << 20) as u64;
-                moved[at] += piece;
-                paces[at].moved(now, piece);
-            }
-        }
-    }
+    let moved = ten_seconds(&mut paces, begin);
     let near = |bytes: u64, wanted: u64| bytes.abs_diff(wanted) * 50 < wanted;
     assert!(near(moved.iter().sum(), 10_000_000), "{moved:?}");
     assert!(near(moved[2], 1_000_000), "{moved:?}");
