@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use ftp_net::{NetError, Waited, tls::CertificateProblem};
+use ftp_net::{NetError, ProxyProblem, Waited, tls::CertificateProblem};
 use ftp_proto::{ArgumentError, Reply};
 
 /// Why an operation failed. Cheap to clone.
@@ -32,6 +32,9 @@ pub enum ErrorKind {
     Resolve,
     /// Nobody accepts connections there.
     Connect,
+    /// The proxy refuses: the login, or the way to this server, or it is no proxy at all. A server that the proxy can't
+    /// reach is [`Connect`](Self::Connect).
+    Proxy,
     /// A time limit passed.
     Timeout(Waited),
     /// The connection broke, or the server closed it.
@@ -128,10 +131,22 @@ impl Error {
         let kind = match &source {
             NetError::Resolve { .. } => ErrorKind::Resolve,
             NetError::Connect { .. } => ErrorKind::Connect,
+            NetError::Proxy { problem, .. } => match problem {
+                ProxyProblem::Unreachable(_) | ProxyProblem::TargetUnreachable { .. } => {
+                    ErrorKind::Connect
+                }
+                ProxyProblem::Timeout(_) => ErrorKind::Timeout(Waited::Connect),
+                ProxyProblem::Io(_) | ProxyProblem::Closed(_) => ErrorKind::Lost,
+                ProxyProblem::Unable(_) => ErrorKind::Argument,
+                _ => ErrorKind::Proxy,
+            },
+            NetError::NoPort { .. } => ErrorKind::Local,
             NetError::Timeout { what, .. } => ErrorKind::Timeout(*what),
             NetError::Certificate(problem) => ErrorKind::Certificate(problem.clone()),
             NetError::Tls { .. } => ErrorKind::Tls,
-            NetError::BadCertificate(_) | NetError::BadHost(_) => ErrorKind::Argument,
+            NetError::BadCertificate(_) | NetError::BadHost(_) | NetError::Settings(_) => {
+                ErrorKind::Argument
+            }
             NetError::Local(_) => ErrorKind::Local,
             NetError::Cancelled => ErrorKind::Cancelled,
             _ => ErrorKind::Lost,
@@ -171,6 +186,7 @@ impl Error {
             ErrorKind::Busy
             | ErrorKind::TlsUnavailable
             | ErrorKind::LoginRefused
+            | ErrorKind::Proxy
             | ErrorKind::NotFound
             | ErrorKind::Refused
             | ErrorKind::Certificate(_)

@@ -42,11 +42,12 @@ pub use listing::Listing;
 pub use memory::HostMemory;
 
 pub use ftp_net::{
-    Throttle, Throttles, Timeouts, Waited,
+    Proxy, ProxyKind, ProxyLogin, ProxyParseError, ProxyProblem, Throttle, Throttles, Timeouts,
+    Waited,
     copy::{Bound, Progress, Writing},
     tls::{
-        CertificateInfo, CertificateProblem, DistrustReason, Fingerprint, FingerprintError, Roots,
-        Trust,
+        CertificateInfo, CertificateProblem, DistrustReason, Fingerprint, FingerprintError,
+        Identity, Roots, TlsOptions, TlsVersion, Trust,
     },
 };
 pub use ftp_proto;

@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr, time::Duration};
 
-use crate::tls::CertificateProblem;
+use crate::{Proxy, ProxyProblem, tls::CertificateProblem};
 
 /// What a time limit was set for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,26 @@ pub enum NetError {
     /// The host is neither a DNS name nor an IP address, so no certificate can match it.
     #[error("{0:?} is not a host name that a certificate can carry")]
     BadHost(String),
+    /// A connection through a proxy did not come about.
+    #[error("through the proxy {proxy}")]
+    Proxy {
+        /// The proxy, without its login.
+        proxy: Box<Proxy>,
+        /// What went wrong there.
+        #[source]
+        problem: ProxyProblem,
+    },
+    /// No port to listen on is free.
+    #[error("none of the ports {first} to {last} is free")]
+    NoPort {
+        /// The first port that was allowed.
+        first: u16,
+        /// The last one.
+        last: u16,
+    },
+    /// Settings that contradict each other.
+    #[error("{0}")]
+    Settings(String),
     /// The connection broke.
     #[error("the connection broke")]
     Io(#[from] io::Error),

@@ -5,13 +5,17 @@
 #![warn(missing_docs)]
 
 pub mod copy;
+mod dial;
 mod error;
+mod proxy;
 mod stream;
 mod tcp;
 mod throttle;
 pub mod tls;
 
+pub use dial::Dialer;
 pub use error::{NetError, Waited};
+pub use proxy::{Proxy, ProxyKind, ProxyLogin, ProxyParseError, ProxyProblem, Said};
 pub use stream::{Stream, TlsFacts, shutdown_orderly};
-pub use tcp::{Timeouts, connect, connect_addr, dial, listen};
+pub use tcp::{Timeouts, connect, connect_addr, dial, listen, listen_in};
 pub use throttle::{LOOK_AGAIN, Pace, Throttle, Throttles};

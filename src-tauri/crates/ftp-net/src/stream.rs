@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::tls::{Fingerprint, Receiving};
+use crate::tls::{CertificateInfo, Fingerprint, Receiving};
 
 /// rustls asks the socket for 4 KiB at a time; this much is fetched instead, and handed out in pieces.
 const READ_AHEAD: usize = 64 * 1024;
@@ -103,6 +103,21 @@ impl Stream {
                 })
             }
         }
+    }
+}
+
+impl Stream {
+    /// The certificates that the peer has shown on this very connection, its own first, at most 16. Empty on a plain
+    /// connection, on one that resumed a session of TLS 1.2 without them, and on one made for downloads, which keeps its
+    /// session's ([`TlsSession::chain`](crate::tls::TlsSession::chain)).
+    #[must_use]
+    pub fn peer_chain(&self) -> Vec<CertificateInfo> {
+        let chain = match self {
+            Self::Client(tls) => tls.get_ref().1.peer_certificates(),
+            Self::Server(tls) => tls.get_ref().1.peer_certificates(),
+            Self::Plain(_) | Self::Receiving(_) => None,
+        };
+        CertificateInfo::of_chain(chain.unwrap_or_default())
     }
 }
 

@@ -129,6 +129,17 @@ impl CertificateInfo {
     }
 }
 
+/// More certificates than this of one chain are not shown.
+const LONGEST_CHAIN: usize = 16;
+
+impl CertificateInfo {
+    /// The certificates of a chain, in their order, at most 16.
+    pub(crate) fn of_chain(chain: &[rustls_pki_types::CertificateDer<'_>]) -> Vec<Self> {
+        let shown = chain.iter().take(LONGEST_CHAIN);
+        shown.map(|der| Self::of(der)).collect()
+    }
+}
+
 fn general_name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some(printable(name)),

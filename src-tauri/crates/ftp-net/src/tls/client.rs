@@ -9,10 +9,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{
-    CertificateInfo, CertificateProblem, DistrustReason, Receiving, Trust, handshake::shake_hands,
-    records::Records, session::SessionStore, trust::Verifier,
+    CertificateInfo, CertificateProblem, DistrustReason, Receiving, TlsOptions, TlsVersion, Trust,
+    handshake::shake_hands, records::Records, session::SessionStore, trust::Verifier,
 };
-use crate::{NetError, Stream, TlsFacts, Waited, stream::Wire, tls::Fingerprint};
+use crate::{
+    NetError, Stream, TlsFacts, Waited, proxy::bare, stream::Wire, tls::Fingerprint,
+};
 
 /// Which versions of TLS a connection may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -23,6 +25,8 @@ pub enum Versions {
     /// TLS 1.2 only: its one session resumes without limit, where a TLS 1.3 server hands out too few
     /// tickets for its own demand of resumption.
     Tls12,
+    /// TLS 1.3 only.
+    Tls13,
 }
 
 /// The TLS client for one host: whom it trusts. Cheap to clone.
@@ -34,6 +38,7 @@ pub struct ClientTls {
     tls12: Arc<ClientConfig>,
     /// TLS 1.3, and a whole handshake for each connection.
     unresumed: Arc<ClientConfig>,
+    options: TlsOptions,
 }
 
 impl ClientTls {
@@ -43,22 +48,30 @@ impl ClientTls {
     /// [`NetError::BadHost`] where no certificate could carry the name, [`NetError::BadCertificate`] where
     /// a root is unusable.
     pub fn new(host: &str, trust: &Trust) -> Result<Self, NetError> {
-        let bare = host
-            .strip_prefix('[')
-            .and_then(|h| h.strip_suffix(']'))
-            .unwrap_or(host);
-        let name = ServerName::try_from(bare.to_owned())
+        Self::with_options(host, trust, &TlsOptions::default())
+    }
+
+    /// The same within limits of versions, and with a certificate to show.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`NetError::Settings`] where the limits leave no version.
+    pub fn with_options(host: &str, trust: &Trust, options: &TlsOptions) -> Result<Self, NetError> {
+        options.check()?;
+        let name = ServerName::try_from(bare(host).to_owned())
             .map_err(|_| NetError::BadHost(host.chars().take(200).collect()))?;
         let provider = provider();
         let verifier = Arc::new(Verifier::new(trust, &provider)?);
-        let config = |versions: &[&'static rustls::SupportedProtocolVersion]| {
+        let config = |wish: Versions| {
             ClientConfig::builder_with_provider(provider.clone())
-                .with_protocol_versions(versions)
+                .with_protocol_versions(options.within(wish).supported())
                 .map(|builder| {
-                    let mut config = builder
+                    let builder = builder
                         .dangerous()
-                        .with_custom_certificate_verifier(verifier.clone())
-                        .with_no_client_auth();
+                        .with_custom_certificate_verifier(verifier.clone());
+                    let mut config = match &options.identity {
+                        None => builder.with_no_client_auth(),
+                        Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
+                    };
                     config.resumption = Resumption::disabled();
                     // For downloads, which are decrypted here.
                     config.enable_secret_extraction = true;
@@ -68,19 +81,24 @@ impl ClientTls {
         };
         Ok(Self {
             name,
-            any: config(&[&rustls::version::TLS13, &rustls::version::TLS12])?,
-            tls12: config(&[&rustls::version::TLS12])?,
-            unresumed: config(&[&rustls::version::TLS13])?,
+            any: config(Versions::Any)?,
+            tls12: config(Versions::Tls12)?,
+            unresumed: config(Versions::Tls13)?,
+            options: options.clone(),
             verifier,
         })
     }
 
-    /// The sessions of one control connection: it and its data connections share them, nobody else.
+    /// The sessions of one control connection: it and its data connections share them, nobody else. The options' limits
+    /// come before the wish: [`TlsSession::versions`] tells what became of it.
     #[must_use]
     pub fn session(&self, versions: Versions) -> TlsSession {
+        let versions = self.options.within(versions);
         let base = match versions {
             Versions::Any => &self.any,
             Versions::Tls12 => &self.tls12,
+            // Where nothing older is allowed, that is all it speaks.
+            Versions::Tls13 => &self.unresumed,
         };
         // Verifier and client certificate must stay the same objects, or rustls won't resume: so
         // the configuration is cloned and only its store replaced.
@@ -95,6 +113,7 @@ impl ClientTls {
             versions,
             control: Arc::new(OnceLock::new()),
             unresumed: self.unresumed.clone(),
+            can_speak_tls13: self.options.max == TlsVersion::V13,
         }
     }
 }
@@ -110,11 +129,13 @@ pub struct TlsSession {
     /// The certificate of the first connection made in this session, which is the control connection.
     control: Arc<OnceLock<Control>>,
     unresumed: Arc<ClientConfig>,
+    can_speak_tls13: bool,
 }
 
 #[derive(Debug)]
 struct Control {
-    info: CertificateInfo,
+    /// The server's own certificate first; never empty.
+    chain: Vec<CertificateInfo>,
     by_pin: bool,
 }
 
@@ -175,19 +196,18 @@ impl TlsSession {
 
     /// A data connection must show the certificate that the control connection has shown.
     fn check(&self, connection: &rustls::CommonState) -> Result<(), NetError> {
-        let Some(der) = connection
-            .peer_certificates()
-            .and_then(|chain| chain.first())
-        else {
+        let chain = connection.peer_certificates().unwrap_or_default();
+        let Some(der) = chain.first() else {
             return Ok(());
         };
         // Every data connection passes here: the certificate is read in full only where somebody will look at it.
         let fingerprint = Fingerprint::of(der);
         let control = self.control.get_or_init(|| Control {
             by_pin: self.verifier.by_pin(fingerprint),
-            info: CertificateInfo::of(der),
+            chain: CertificateInfo::of_chain(chain),
         });
-        if control.info.fingerprint != fingerprint {
+        let first = control.chain.first().map(|info| info.fingerprint);
+        if first != Some(fingerprint) {
             return Err(NetError::Certificate(Box::new(CertificateProblem {
                 info: CertificateInfo::of(der),
                 reason: DistrustReason::Changed,
@@ -200,7 +220,20 @@ impl TlsSession {
     /// The control connection's certificate, once it is connected.
     #[must_use]
     pub fn certificate(&self) -> Option<&CertificateInfo> {
-        self.control.get().map(|control| &control.info)
+        self.chain().first()
+    }
+
+    /// The control connection's certificate and those of its issuers, as far as the server showed them, in its order;
+    /// empty until it is connected.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateInfo] {
+        self.control.get().map_or(&[], |control| &control.chain)
+    }
+
+    /// Whether [`unresumed`](Self::unresumed) connections may speak TLS 1.3.
+    #[must_use]
+    pub const fn can_speak_tls13(&self) -> bool {
+        self.can_speak_tls13
     }
 
     /// The fingerprint of the control connection's certificate.

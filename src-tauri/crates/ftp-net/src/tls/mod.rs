@@ -3,6 +3,7 @@
 mod certificate;
 mod client;
 mod handshake;
+mod options;
 mod receiving;
 mod records;
 mod server;
@@ -11,6 +12,7 @@ mod trust;
 
 pub use certificate::{CertificateInfo, Fingerprint, FingerprintError};
 pub use client::{ClientTls, TlsSession, Versions};
+pub use options::{Identity, TlsOptions, TlsVersion};
 pub use receiving::Receiving;
 pub(crate) use records::{Records, record_len};
 pub use server::{Purpose, ServerTls};
