@@ -79,7 +79,9 @@ fn status(line: &[u8]) -> Option<u16> {
         _ => return None,
     };
     let text = std::str::from_utf8(&code).ok()?;
-    text.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(())?;
     text.parse().ok()
 }
 

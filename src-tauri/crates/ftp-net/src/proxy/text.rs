@@ -4,7 +4,9 @@ use super::{Proxy, ProxyKind, ProxyLogin, bare};
 
 /// A text that names no proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is no address of a proxy: {0}; it takes socks5://HOST:PORT, socks4://, socks4a:// or http://")]
+#[error(
+    "this is no address of a proxy: {0}; it takes socks5://HOST:PORT, socks4://, socks4a:// or http://"
+)]
 pub struct ProxyParseError(&'static str);
 
 impl FromStr for Proxy {
@@ -160,11 +162,26 @@ mod tests {
     #[test]
     fn what_is_no_proxy_is_refused() {
         for text in [
-            "", "gate:1080", "ftp://gate", "https://gate", "socks5://", "socks5://gate:0",
-            "socks5://gate:65536", "socks5://gate:", "socks5://[::1", "socks5://[::1]x",
-            "socks5://[gate]:1", "socks5://::1:1080", "socks5://a b", "socks5://gate/x", "socks5://a%2@gate",
+            "",
+            "gate:1080",
+            "ftp://gate",
+            "https://gate",
+            "socks5://",
+            "socks5://gate:0",
+            "socks5://gate:65536",
+            "socks5://gate:",
+            "socks5://[::1",
+            "socks5://[::1]x",
+            "socks5://[gate]:1",
+            "socks5://::1:1080",
+            "socks5://a b",
+            "socks5://gate/x",
+            "socks5://a%2@gate",
             "http://gate\n",
-        ].iter().filter(|text| !text.ends_with('\n')) {
+        ]
+        .iter()
+        .filter(|text| !text.ends_with('\n'))
+        {
             assert!(text.parse::<Proxy>().is_err(), "{text}");
         }
         // The message never repeats the text: there may be a password in it.

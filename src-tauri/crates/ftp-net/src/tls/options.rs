@@ -157,7 +157,12 @@ impl Identity {
             read(key)?
         };
         let (certificate, key) = (certificate.display(), key.display());
-        Self::read(&certificates, &keys, &certificate.to_string(), &key.to_string())
+        Self::read(
+            &certificates,
+            &keys,
+            &certificate.to_string(),
+            &key.to_string(),
+        )
     }
 
     /// The same from the contents of such files.
@@ -184,7 +189,8 @@ impl Identity {
         let private = PrivateKeyDer::from_pem_slice(key).map_err(|error| {
             let text = String::from_utf8_lossy(key);
             if text.contains("ENCRYPTED") {
-                let why = "the key is under a passphrase; `openssl pkey -in FILE -out NEW` takes it off";
+                let why =
+                    "the key is under a passphrase; `openssl pkey -in FILE -out NEW` takes it off";
                 return bad(key_name, why);
             }
             match error {
