@@ -7,6 +7,7 @@
 
 mod addr;
 mod argument;
+mod charset;
 mod command;
 mod escape;
 mod feat;
@@ -22,6 +23,7 @@ pub use addr::{
     parse_pasv, parse_port,
 };
 pub use argument::{Argument, ArgumentError, Secret};
+pub use charset::{Charset, CharsetError, EncodeError};
 pub use command::{Command, CommandError, Epsv};
 pub use escape::escape;
 pub use feat::Features;
