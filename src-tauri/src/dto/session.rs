@@ -259,6 +259,7 @@ impl From<ftp_client::Security> for Security {
                 pinned,
                 resumes,
                 data_encrypted,
+                ..
             } => Self::Tls {
                 trust: if pinned {
                     TlsTrust::Pinned

@@ -28,7 +28,7 @@ impl Client {
     /// [`ErrorKind::PlaintextRefused`] and [`ErrorKind::LoginRefused`].
     pub async fn connect(config: Config) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new());
-        let driver = Driver::connect(config, shared.clone()).await?;
+        let driver = Driver::connect_patiently(config, shared.clone()).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(driver.run(queue));
         Ok(Self { jobs, shared })
@@ -74,9 +74,9 @@ impl Client {
                 if answer.is_closed() {
                     return;
                 }
-                let outcome = match driver.control.dead() {
-                    Some(error) => Err(error.clone()),
-                    None => job(driver).await,
+                let outcome = match driver.ready().await {
+                    Ok(()) => job(driver).await,
+                    Err(error) => Err(error),
                 };
                 driver.note_end();
                 // Gone by now: what the outcome holds is dropped, which gives a transfer up.
@@ -366,6 +366,10 @@ impl Client {
     /// # Errors
     /// What the server says instead of 221; the connection is closed in any case.
     pub async fn quit(self) -> Result<(), Error> {
+        // Nobody is called just to say goodbye.
+        if let Some(error) = self.ended() {
+            return Err(error);
+        }
         self.run(|driver| Box::pin(driver.quit())).await
     }
 
@@ -374,7 +378,21 @@ impl Client {
     /// # Errors
     /// Those of the connection; it is closed in any case.
     pub async fn part(self) -> Result<(), Error> {
+        if let Some(error) = self.ended() {
+            return Err(error);
+        }
         self.run(|driver| Box::pin(driver.part())).await
+    }
+
+    /// Puts TLS over a connection that was made without (AUTH TLS, RFC 4217 section 4), at any time: then PBSZ and PROT, and
+    /// where the server has forgotten the user by that, as it may, the login once more. Certificates are judged by
+    /// [`Config::trust`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where the connection is encrypted already; [`ErrorKind::TlsUnavailable`] where the server refuses;
+    /// those of the handshake, which end the session.
+    pub async fn upgrade_to_tls(&self) -> Result<(), Error> {
+        self.run(|driver| Box::pin(driver.upgrade_to_tls())).await
     }
 }
 

@@ -1,9 +1,9 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use ftp_net::{Timeouts, tls::Trust};
-use ftp_proto::{Argument, Secret};
+use ftp_proto::{Argument, Charset, Secret};
 
-use crate::{Error, HostMemory};
+use crate::{Error, HostMemory, KeepAlive, Reconnect};
 
 /// How a connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -107,6 +107,22 @@ pub struct Config {
     pub trust_pasv_address: bool,
     /// Send a password over an unencrypted connection where there is no other.
     pub allow_plaintext: bool,
+    /// How the server's names are text. With another charset than UTF-8 the server is not asked to speak UTF-8.
+    pub charset: Charset,
+    /// What keeps an idle session from being closed by the server.
+    pub keep_alive: KeepAlive,
+    /// What is done when connecting fails, and when a session was lost while nobody used it. Nothing by default: whoever
+    /// holds the session decides.
+    pub reconnect: Reconnect,
+    /// The name that this client tells servers that have CLNT; some switch features on by it.
+    pub client_name: Argument,
+    /// Which of the sites of a server with several is meant (HOST, RFC 7151); it is sent before the login where given.
+    pub virtual_host: Option<Argument>,
+    /// The language of the server's messages (LANG, RFC 2640 section 4.1), such as `de` or `fr-CA`, where it offers languages.
+    pub language: Option<Argument>,
+    /// Refuse data connections that don't resume the TLS session of the control connection: only the server itself can
+    /// resume it, so nobody else can have taken the connection over.
+    pub require_resumption: bool,
     /// What was learned of servers; share one between all clients of a program.
     pub hosts: HostMemory,
     /// Is told every line of the protocol, passwords masked.
@@ -115,6 +131,9 @@ pub struct Config {
 
 impl Config {
     /// Anonymous, TLS where there is some, system trust, port 21.
+    ///
+    /// # Panics
+    /// Never: the words that it sets hold nothing that is refused.
     #[must_use]
     pub fn new(host: impl Into<String>) -> Self {
         Self {
@@ -127,6 +146,13 @@ impl Config {
             data: DataMode::Auto,
             trust_pasv_address: false,
             allow_plaintext: false,
+            charset: Charset::AUTO,
+            keep_alive: KeepAlive::default(),
+            reconnect: Reconnect::NEVER,
+            client_name: Argument::try_from("Slipway").expect("a plain word"),
+            virtual_host: None,
+            language: None,
+            require_resumption: false,
             hosts: HostMemory::default(),
             observer: None,
         }

@@ -143,7 +143,7 @@ impl Error {
             NetError::NoPort { .. } => ErrorKind::Local,
             NetError::Timeout { what, .. } => ErrorKind::Timeout(*what),
             NetError::Certificate(problem) => ErrorKind::Certificate(problem.clone()),
-            NetError::Tls { .. } => ErrorKind::Tls,
+            NetError::Tls { .. } | NetError::NotResumed => ErrorKind::Tls,
             NetError::BadCertificate(_) | NetError::BadHost(_) | NetError::Settings(_) => {
                 ErrorKind::Argument
             }

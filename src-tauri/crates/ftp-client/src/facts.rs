@@ -33,6 +33,8 @@ pub enum Security {
         resumes: Option<bool>,
         /// False where the server refused PROT P and files move in plain.
         data_encrypted: bool,
+        /// False after CCC: then commands move in plain.
+        commands_encrypted: bool,
     },
 }
 
@@ -44,6 +46,7 @@ impl Security {
             self,
             Self::Tls {
                 data_encrypted: true,
+                commands_encrypted: true,
                 ..
             }
         )

@@ -29,6 +29,7 @@ mod facts;
 mod hash;
 mod listing;
 mod memory;
+mod policy;
 mod tree;
 
 pub use batch::{BatchOptions, FetchFile, Fetched, StoreFile, StoreThen, Stored};
@@ -40,6 +41,7 @@ pub use facts::{Security, SessionFacts};
 pub use hash::HashAlgorithm;
 pub use listing::Listing;
 pub use memory::HostMemory;
+pub use policy::{Backoff, KeepAlive, Reconnect};
 
 pub use ftp_net::{
     Proxy, ProxyKind, ProxyLogin, ProxyParseError, ProxyProblem, Throttle, Throttles, Timeouts,

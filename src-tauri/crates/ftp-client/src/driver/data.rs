@@ -38,7 +38,7 @@ impl Driver {
     ) -> Result<Opened, Error> {
         let big = size.is_some_and(|size| size.saturating_sub(offset) >= BIG);
         let mut refused = false;
-        if big && self.better_unresumed() {
+        if big && !self.config.require_resumption && self.better_unresumed() {
             match self.try_open(&command, offset, true).await {
                 Err(error) if !error.is_fatal() && looks_unresumed(&error) => refused = true,
                 outcome => return outcome,

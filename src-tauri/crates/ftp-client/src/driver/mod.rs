@@ -7,7 +7,9 @@
 mod batch;
 mod burst;
 mod data;
+mod idle;
 mod kind;
+mod secure;
 mod session;
 mod settle;
 mod transfer;
@@ -66,6 +68,11 @@ impl Shared {
         *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(facts));
     }
 
+    /// The session was connected anew.
+    fn revived(&self) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn end(&self, error: Error) {
         self.ended
             .lock()
@@ -101,16 +108,22 @@ pub(crate) struct Driver {
     disruptions: u8,
     /// How many times we could not wait for data connections of the server's.
     active_fails: u8,
+    /// The owner has said goodbye.
+    left: bool,
+    /// What TLS had negotiated on the control connection before it was taken off.
+    before_ccc: Option<ftp_net::TlsFacts>,
 }
 
 impl Driver {
     /// Serves jobs until every handle is gone.
     pub(crate) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut unasked = 0;
+        let mut idle = idle::Idle::new(self.config.keep_alive);
         loop {
             if let Some(running) = self.running.take() {
                 self.supervise(running).await;
                 self.note_end();
+                idle.begin();
                 continue;
             }
             let alive = self.control.dead().is_none();
@@ -126,6 +139,7 @@ impl Driver {
                         }
                         unasked = 0;
                         job(&mut self).await;
+                        idle.begin();
                     }
                     None => break,
                 },
@@ -133,6 +147,7 @@ impl Driver {
                 reply = self.control.next_reply(IDLE), if alive => {
                     self.nobody_asked(reply, &mut unasked);
                 }
+                () = idle.due(), if alive => self.keep_alive(&mut idle).await,
             }
             self.note_end();
         }
@@ -269,6 +284,7 @@ impl Driver {
     }
 
     async fn hang_up(&mut self) {
+        self.left = true;
         self.control.close().await;
         self.control.kill(Error::new(ErrorKind::Lost, "QUIT"));
     }

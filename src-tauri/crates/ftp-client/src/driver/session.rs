@@ -13,6 +13,24 @@ use crate::{
 };
 
 impl Driver {
+    /// Connects as [`Driver::connect`] does, as often as the policy says.
+    pub(crate) async fn connect_patiently(config: Config, shared: Arc<Shared>) -> Result<Self, Error> {
+        let mut number = 0;
+        loop {
+            let error = match Self::connect(config.clone(), shared.clone()).await {
+                Err(error) if error.is_retryable() => error,
+                outcome => return outcome,
+            };
+            let Some(wait) = config.reconnect.begin.wait(number) else {
+                return Err(error);
+            };
+            let note = format!("{error}; trying again in {} s", wait.as_secs_f32());
+            control::log(config.observer.as_ref(), LogKind::Warning, note);
+            tokio::time::sleep(wait).await;
+            number += 1;
+        }
+    }
+
     /// Connects, secures and logs in.
     pub(crate) async fn connect(config: Config, shared: Arc<Shared>) -> Result<Self, Error> {
         let tls = match config.tls {
@@ -151,14 +169,17 @@ impl Driver {
             kind: Kind::of(&greeting),
             disruptions: 0,
             active_fails: 0,
+            left: false,
+            before_ccc: None,
         };
+        driver.choose_host().await?;
         driver.log_in(&config.login).await?;
         driver.settle(greeting).await?;
         Ok(driver)
     }
 
     /// USER, PASS and ACCT, as far as the server asks for them (RFC 959 section 6, RFC 1123 section 4.1.2).
-    async fn log_in(&mut self, login: &Login) -> Result<(), Error> {
+    pub(super) async fn log_in(&mut self, login: &Login) -> Result<(), Error> {
         let harmless = login.is_anonymous() || login.password.is_empty();
         if self.tls.is_none() && !harmless && !self.config.allow_plaintext {
             let _ = self.control.exchange(&Command::Quit).await;
@@ -196,14 +217,15 @@ impl Driver {
                     ));
                 }
                 _ => {
-                    let error = Error::refused(command.redacted(), reply);
+                    let doing = format!("{}{}", command.redacted(), blanks_hint(&command));
+                    let error = Error::refused(doing, reply);
                     // Every refusal at this point is one of the login.
                     return Err(match error.kind() {
                         ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Unsupported => {
                             match error.reply() {
                                 Some(reply) => Error::with_reply(
                                     ErrorKind::LoginRefused,
-                                    command.redacted(),
+                                    format!("{}{}", command.redacted(), blanks_hint(&command)),
                                     reply.clone(),
                                 ),
                                 None => error,
@@ -282,7 +304,11 @@ impl Driver {
             .stream()
             .ok()
             .and_then(ftp_net::Stream::tls_facts);
-        match (negotiated, session.certificate()) {
+        let commands_encrypted = negotiated.is_some();
+        match (
+            negotiated.or_else(|| self.before_ccc.clone()),
+            session.certificate(),
+        ) {
             (Some(facts), Some(certificate)) => Security::Tls {
                 version: facts.version,
                 cipher: facts.cipher,
@@ -290,9 +316,24 @@ impl Driver {
                 pinned: session.by_pin(),
                 resumes,
                 data_encrypted: self.data_encrypted,
+                commands_encrypted,
             },
             _ => Security::Plain,
         }
+    }
+}
+
+/// A blank at an end of a name or password is hard to see, and seldom meant.
+fn blanks_hint(command: &Command) -> &'static str {
+    let edged = |text: &[u8]| text.trim_ascii().len() != text.len();
+    match command {
+        Command::User(user) if edged(user.as_bytes()) => {
+            " (the user name begins or ends with a blank)"
+        }
+        Command::Pass(password) if edged(password.expose()) => {
+            " (the password begins or ends with a blank)"
+        }
+        _ => "",
     }
 }
 
@@ -320,7 +361,7 @@ fn plain_lately(config: &Config) -> bool {
 }
 
 /// AUTH TLS, else (if `old`) AUTH SSL; false where the server has neither and the mode allows to go on without.
-async fn auth(control: &mut Control, mode: TlsMode, old: bool) -> Result<bool, Error> {
+pub(super) async fn auth(control: &mut Control, mode: TlsMode, old: bool) -> Result<bool, Error> {
     let mut last = None;
     let mechanisms: &[&str] = if old { &["TLS", "SSL"] } else { &["TLS"] };
     for &mechanism in mechanisms {
@@ -341,7 +382,7 @@ async fn auth(control: &mut Control, mode: TlsMode, old: bool) -> Result<bool, E
     }
 }
 
-async fn handshake(
+pub(super) async fn handshake(
     control: &mut Control,
     tls: &ClientTls,
     config: &Config,
@@ -351,7 +392,10 @@ async fn handshake(
     } else {
         Versions::Any
     };
-    let session = tls.session(versions);
+    let mut session = tls.session(versions);
+    if config.require_resumption {
+        session.demand_resumption();
+    }
     let tcp = match control.take_for_tls()? {
         Stream::Plain(tcp) => tcp,
         other => {

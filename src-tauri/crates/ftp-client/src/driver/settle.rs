@@ -13,6 +13,7 @@ impl Driver {
         } else {
             self.settle_by_steps().await?;
         }
+        self.choose_language().await?;
         let greeting = greeting
             .lines
             .iter()
@@ -37,7 +38,7 @@ impl Driver {
         }
         commands.extend([Command::Feat, Command::Pwd, Command::Type(argument("I")?)]);
         // The others always speak UTF-8, or whatever the files are named in.
-        if matches!(self.kind, Kind::ProFtpd | Kind::PureFtpd) {
+        if matches!(self.kind, Kind::ProFtpd | Kind::PureFtpd) && self.config.charset.is_utf8() {
             commands.push(Command::Opts(argument("UTF8 ON")?));
         }
         self.control.send_all(&commands).await?;
@@ -71,11 +72,11 @@ impl Driver {
             self.features = Features::parse(&reply);
         }
         if self.features.has("CLNT") {
-            let name = Argument::try_from("Slipway").map_err(Error::argument)?;
+            let name = self.config.client_name.clone();
             self.control.exchange(&Command::Clnt(name)).await?;
         }
         // Refused by servers that always speak UTF-8: either way is fine.
-        if self.features.utf8() {
+        if self.features.utf8() && self.config.charset.is_utf8() {
             self.opts("UTF8 ON").await?;
         }
         self.want_facts().await?;
@@ -103,7 +104,7 @@ impl Driver {
     }
 
     /// PBSZ and PROT, in this order (RFC 4217 sections 8 and 9).
-    async fn protect(&mut self) -> Result<(), Error> {
+    pub(super) async fn protect(&mut self) -> Result<(), Error> {
         let zero = Argument::try_from("0").map_err(Error::argument)?;
         let private = Argument::try_from("P").map_err(Error::argument)?;
         self.control.exchange(&Command::Pbsz(zero)).await?;
@@ -157,6 +158,44 @@ impl Driver {
             .flat_map(|(name, _)| [*name, ";"])
             .collect();
         self.opts(&format!("MLST {list}")).await
+    }
+
+    /// HOST, before the login (RFC 7151). A server that doesn't know the command has one site; one that doesn't know the host
+    /// says so (504 or 501), and the user has to hear it.
+    pub(super) async fn choose_host(&mut self) -> Result<(), Error> {
+        let Some(host) = self.config.virtual_host.clone() else {
+            return Ok(());
+        };
+        let command = Command::Host(host);
+        let reply = self.control.exchange(&command).await?;
+        match reply.code.value() {
+            code if (200..300).contains(&code) => Ok(()),
+            500 | 502 => {
+                let note = "the server doesn't know HOST; going on with the site that it has";
+                self.control.log(LogKind::Warning, note);
+                Ok(())
+            }
+            _ => Err(Error::with_reply(
+                ErrorKind::LoginRefused,
+                command.redacted(),
+                reply,
+            )),
+        }
+    }
+
+    /// LANG, where the server offers languages (RFC 2640 section 4.1). Messages in another one are no reason to fail.
+    async fn choose_language(&mut self) -> Result<(), Error> {
+        let Some(language) = self.config.language.clone() else {
+            return Ok(());
+        };
+        if !self.features.has("LANG") {
+            return Ok(());
+        }
+        let command = Command::Other {
+            verb: "LANG".to_owned(),
+            argument: Some(language),
+        };
+        self.control.exchange(&command).await.map(drop)
     }
 
     async fn opts(&mut self, argument: &str) -> Result<(), Error> {

@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use rustls::{ClientConfig, client::Resumption, crypto::CryptoProvider};
+use rustls::{ClientConfig, HandshakeKind, client::Resumption, crypto::CryptoProvider};
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -112,6 +112,7 @@ impl ClientTls {
             control: Arc::new(OnceLock::new()),
             unresumed: self.unresumed.clone(),
             can_speak_tls13: self.options.max == TlsVersion::V13,
+            demanding: false,
         }
     }
 }
@@ -128,6 +129,8 @@ pub struct TlsSession {
     control: Arc<OnceLock<Control>>,
     unresumed: Arc<ClientConfig>,
     can_speak_tls13: bool,
+    /// Data connections that resume nothing are refused.
+    demanding: bool,
 }
 
 #[derive(Debug)]
@@ -192,8 +195,18 @@ impl TlsSession {
         Ok(Stream::Receiving(Box::new(receiving)))
     }
 
+    /// From now on every connection but the first must resume the session, or fails with [`NetError::NotResumed`]: nobody but
+    /// the server of the control connection can resume it.
+    pub const fn demand_resumption(&mut self) {
+        self.demanding = true;
+    }
+
     /// A data connection must show the certificate that the control connection has shown.
     fn check(&self, connection: &rustls::CommonState) -> Result<(), NetError> {
+        let first = self.control.get().is_none();
+        if self.demanding && !first && connection.handshake_kind() != Some(HandshakeKind::Resumed) {
+            return Err(NetError::NotResumed);
+        }
         let chain = connection.peer_certificates().unwrap_or_default();
         let Some(der) = chain.first() else {
             return Ok(());

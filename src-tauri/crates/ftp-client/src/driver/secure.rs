@@ -1,0 +1,43 @@
+//! TLS over the control connection, put on and taken off at any time.
+
+use ftp_net::tls::ClientTls;
+use ftp_proto::Command;
+
+use super::{Driver, session};
+use crate::{Error, ErrorKind, TlsMode};
+
+impl Driver {
+    /// AUTH TLS on a connection that was made without.
+    pub(crate) async fn upgrade_to_tls(&mut self) -> Result<(), Error> {
+        if self.tls.is_some() {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                "AUTH TLS: the connection is encrypted already",
+            ));
+        }
+        let tls = ClientTls::new(&self.config.host, &self.config.trust)
+            .map_err(|error| Error::net("AUTH TLS", error))?;
+        session::auth(&mut self.control, TlsMode::Explicit, true).await?;
+        // The server counts on TLS from here on: without it nothing more can be said.
+        let outcome = session::handshake(&mut self.control, &tls, &self.config).await;
+        self.tls = Some(outcome.map_err(|error| self.control.kill(error))?);
+        if self.forgotten().await? {
+            let config = self.config.clone();
+            self.log_in(&config.login).await?;
+        }
+        self.protect().await?;
+        // Another connection of this session has to be encrypted as well.
+        let mut config = crate::Config::clone(&self.config);
+        config.tls = TlsMode::Explicit;
+        self.config = config.into();
+        self.forget_state();
+        self.publish_facts(None);
+        Ok(())
+    }
+
+    /// True where the server has forgotten who we are: RFC 4217 section 4.2 has it begin anew after AUTH, and few do.
+    async fn forgotten(&mut self) -> Result<bool, Error> {
+        let reply = self.control.exchange(&Command::Pwd).await?;
+        Ok(matches!(reply.code.value(), 332 | 503 | 530 | 532))
+    }
+}
