@@ -5,13 +5,19 @@ use std::{
 
 use bytes::BytesMut;
 use ftp_net::{NetError, Stream, Timeouts, Waited};
-use ftp_proto::{Command, Reply, ReplyDecoder, escape};
+use ftp_proto::{Command, Reply, ReplyDecoder, ReplyError, escape};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Error, ErrorKind, LogEvent, LogKind, Observer};
 
 /// A server that still has no answer after this many preliminary replies (1xx) never will. Each has the whole reply limit.
 const MOST_PRELIMINARY: usize = 100;
+
+/// A reply that may be over is taken for it after this much silence.
+const SILENCE: Duration = Duration::from_millis(300);
+/// So long one waits where a reply has broken the rules for the first time: a line of another code in a reply of several lines is
+/// more often text than the end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The control connection: commands out, replies in, each in its turn.
 pub(crate) struct Control {
@@ -23,6 +29,8 @@ pub(crate) struct Control {
     observer: Option<Observer>,
     /// The shortest time from a command to its reply.
     round_trip: Option<Duration>,
+    /// Replies of several lines end with another code here.
+    lenient: bool,
     /// Why nothing more can be done with it.
     dead: Option<Error>,
 }
@@ -37,6 +45,7 @@ impl Control {
             timeouts,
             observer,
             round_trip: None,
+            lenient: false,
             dead: None,
         }
     }
@@ -165,34 +174,66 @@ impl Control {
     pub(crate) async fn next_reply(&mut self, doing: &str) -> Result<Reply, Error> {
         loop {
             match self.decoder.decode(&mut self.input) {
-                Ok(Some(reply)) => {
-                    if self.observer.is_some() {
-                        self.log(LogKind::Received, reply.to_string());
-                    }
-                    // 421 may come at any moment and says that the connection ends (RFC 959 section 5.4).
-                    if reply.code.value() == 421 {
-                        return Err(self.kill(Error::refused(doing, reply)));
-                    }
-                    return Ok(reply);
-                }
+                Ok(Some(reply)) => return self.received(doing, reply),
                 Ok(None) => {}
-                Err(error) => {
-                    return Err(self.kill(Error::with_source(ErrorKind::Protocol, doing, error)));
-                }
+                Err(error) => return Err(self.broken(doing, error)),
             }
+            let inside = self.decoder.is_inside();
+            let over = self.decoder.may_be_over(&self.input);
+            let patience = if inside && !self.lenient {
+                PATIENCE
+            } else {
+                SILENCE
+            };
             let Some(stream) = &mut self.stream else {
                 return Err(self.gone());
             };
-            match stream.read_buf(&mut self.input).await {
-                Ok(1..) => {}
-                Ok(0) => return Err(self.kill(Error::new(ErrorKind::Lost, doing))),
+            let read = stream.read_buf(&mut self.input);
+            let read = if over {
+                tokio::time::timeout(patience, read).await
+            } else {
+                Ok(read.await)
+            };
+            match read {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0)) => return Err(self.kill(Error::new(ErrorKind::Lost, doing))),
                 // A server that closes TLS without a goodbye: for a connection of replies that is the end, no more.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return Err(self.kill(Error::new(ErrorKind::Lost, doing)));
                 }
-                Err(error) => return Err(self.kill(Error::net(doing, NetError::Io(error)))),
+                Ok(Err(error)) => return Err(self.kill(Error::net(doing, NetError::Io(error)))),
+                Err(_) => match self.decoder.give_in(&mut self.input) {
+                    Ok(Some(reply)) => {
+                        if inside && !self.lenient {
+                            self.lenient = true;
+                            self.log(
+                                LogKind::Warning,
+                                "the server's reply of several lines ended against the rules",
+                            );
+                        }
+                        return self.received(doing, reply);
+                    }
+                    Ok(None) => {}
+                    Err(error) => return Err(self.broken(doing, error)),
+                },
             }
         }
+    }
+
+    fn received(&mut self, doing: &str, reply: Reply) -> Result<Reply, Error> {
+        if self.observer.is_some() {
+            self.log(LogKind::Received, reply.to_string());
+        }
+        // 421 may come at any moment and says that the connection ends (RFC 959 section 5.4).
+        if reply.code.value() == 421 {
+            return Err(self.kill(Error::refused(doing, reply)));
+        }
+        Ok(reply)
+    }
+
+    /// What came was no reply: nothing after it can be told apart any more.
+    fn broken(&mut self, doing: &str, error: ReplyError) -> Error {
+        self.kill(Error::with_source(ErrorKind::Protocol, doing, error))
     }
 
     /// A command and its final reply; preliminary ones are passed over.

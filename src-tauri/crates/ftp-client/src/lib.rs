@@ -53,3 +53,4 @@ pub use ftp_net::{
     },
 };
 pub use ftp_proto;
+pub use ftp_proto::Charset;

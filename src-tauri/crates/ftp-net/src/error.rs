@@ -69,7 +69,9 @@ pub enum NetError {
         eof: bool,
     },
     /// A data connection resumed no session, where only such are accepted.
-    #[error("the data connection did not resume the TLS session of the control connection, and no other is accepted")]
+    #[error(
+        "the data connection did not resume the TLS session of the control connection, and no other is accepted"
+    )]
     NotResumed,
     /// A certificate or key file that can't be used.
     #[error("certificate: {0}")]

@@ -145,7 +145,14 @@ mod tests {
         assert_eq!(named("auto"), Charset::AUTO);
         assert_eq!(named(""), Charset::default());
         assert!(named("utf8").is_utf8() && !named("utf8").is_auto());
-        for label in ["klingon", "utf-16", "utf-16le", "iso-2022-jp", "hz-gb-2312", "replacement"] {
+        for label in [
+            "klingon",
+            "utf-16",
+            "utf-16le",
+            "iso-2022-jp",
+            "hz-gb-2312",
+            "replacement",
+        ] {
             let error = Charset::for_label(label).unwrap_err();
             assert!(error.to_string().contains(label), "{error}");
         }
@@ -156,7 +163,11 @@ mod tests {
     #[test]
     fn texts_and_their_bytes() {
         for (label, text, bytes) in [
-            ("windows-1251", "Отчёт.txt", &b"\xce\xf2\xf7\xb8\xf2.txt"[..]),
+            (
+                "windows-1251",
+                "Отчёт.txt",
+                &b"\xce\xf2\xf7\xb8\xf2.txt"[..],
+            ),
             ("koi8-r", "Мир", b"\xed\xc9\xd2"),
             ("shift_jis", "日本", b"\x93\xfa\x96{"),
             ("gbk", "中文", b"\xd6\xd0\xce\xc4"),

@@ -44,6 +44,28 @@ impl LineDecoder {
         self.limit = limit;
     }
 
+    /// True where the buffer ends with a CR, and only what follows can tell whether an LF belongs to it.
+    #[must_use]
+    pub fn is_at_cr(&self, buffer: &BytesMut) -> bool {
+        buffer.last() == Some(&b'\r') && self.seen + 1 == buffer.len()
+    }
+
+    /// Takes that CR for the line's end. For when nothing follows: there are servers that end their lines with CR alone. An LF that
+    /// comes later all the same ends an empty line.
+    pub fn end_at_cr(&mut self, buffer: &mut BytesMut) -> Option<Vec<u8>> {
+        if !self.is_at_cr(buffer) {
+            return None;
+        }
+        let line = buffer.split_to(self.seen).to_vec();
+        buffer.advance(1);
+        self.seen = 0;
+        Some(if self.telnet {
+            strip_telnet(&line)
+        } else {
+            line
+        })
+    }
+
     /// The next line without its end, or `None` while it is incomplete. Empty lines come out too.
     ///
     /// # Errors

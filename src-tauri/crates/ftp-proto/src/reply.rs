@@ -249,34 +249,84 @@ impl ReplyDecoder {
                     unit: "bytes in a line",
                 })?;
             let Some(line) = line else { return Ok(None) };
-            let Some((mut reply, mut size)) = self.begun.take() else {
-                if line.is_empty() {
-                    continue;
-                }
-                match begin(&line)? {
-                    (reply, false) => return Ok(Some(reply)),
-                    (reply, true) => self.begun = Some((reply, line.len())),
-                }
-                continue;
-            };
-            size += line.len();
-            if size > BYTES {
-                return Err(too_long(BYTES, "bytes"));
-            }
-            if reply.lines.len() == LINES {
-                return Err(too_long(LINES, "lines"));
-            }
-            let ended = match split(&line) {
-                Some((code, separator)) => code == reply.code && matches!(separator, b' ' | 0),
-                None => false,
-            };
-            if ended {
-                reply.lines.push(line.get(4..).unwrap_or_default().to_vec());
+            if let Some(reply) = self.take(line)? {
                 return Ok(Some(reply));
             }
-            reply.lines.push(line);
-            self.begun = Some((reply, size));
         }
+    }
+
+    /// What may still be the end of a reply, though its rules say that more has to come. Only a server that says nothing more can
+    /// tell: see [`ReplyDecoder::give_in`].
+    #[must_use]
+    pub fn may_be_over(&self, buffer: &BytesMut) -> bool {
+        if self.lines.is_at_cr(buffer) {
+            return true;
+        }
+        let last = self.begun.as_ref().and_then(|(reply, _)| {
+            let (code, separator) = split(reply.lines.get(1..)?.last()?)?;
+            // "100 users" in a 230 is not its end.
+            (code.class() == reply.code.class()).then_some(separator)
+        });
+        buffer.is_empty() && matches!(last, Some(b' ' | 0))
+    }
+
+    /// Takes what is there for the end of a reply, where [`ReplyDecoder::may_be_over`] says that it may be: a line that ends with CR
+    /// alone; or, in a reply of several lines, a last line with another code of the first one's class. The reply
+    /// then has the code of its last line.
+    ///
+    /// # Errors
+    /// [`ReplyError`]; the stream can't be used after it.
+    pub fn give_in(&mut self, buffer: &mut BytesMut) -> Result<Option<Reply>, ReplyError> {
+        if let Some(line) = self.lines.end_at_cr(buffer) {
+            return self.take(line);
+        }
+        if !self.may_be_over(buffer) {
+            return Ok(None);
+        }
+        let Some((mut reply, _)) = self.begun.take() else {
+            return Ok(None);
+        };
+        if let Some(last) = reply.lines.last_mut()
+            && let Some((code, _)) = split(last)
+        {
+            reply.code = code;
+            *last = last.get(4..).unwrap_or_default().to_vec();
+        }
+        Ok(Some(reply))
+    }
+
+    /// One more line: the reply, if that was its end.
+    fn take(&mut self, line: Vec<u8>) -> Result<Option<Reply>, ReplyError> {
+        let Some((mut reply, mut size)) = self.begun.take() else {
+            if line.is_empty() {
+                return Ok(None);
+            }
+            return Ok(match begin(&line)? {
+                (reply, false) => Some(reply),
+                (reply, true) => {
+                    self.begun = Some((reply, line.len()));
+                    None
+                }
+            });
+        };
+        size += line.len();
+        if size > BYTES {
+            return Err(too_long(BYTES, "bytes"));
+        }
+        if reply.lines.len() == LINES {
+            return Err(too_long(LINES, "lines"));
+        }
+        let ended = match split(&line) {
+            Some((code, separator)) => code == reply.code && matches!(separator, b' ' | 0),
+            None => false,
+        };
+        if ended {
+            reply.lines.push(line.get(4..).unwrap_or_default().to_vec());
+            return Ok(Some(reply));
+        }
+        reply.lines.push(line);
+        self.begun = Some((reply, size));
+        Ok(None)
     }
 }
 
@@ -453,6 +503,34 @@ mod tests {
             decode(&big),
             Err(ReplyError::TooLong { unit: "bytes", .. })
         ));
+    }
+
+    #[test]
+    fn ends_that_only_silence_shows() {
+        let mut decoder = ReplyDecoder::new();
+        let mut buffer = BytesMut::from(&b"220 hello\r"[..]);
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), None);
+        assert!(decoder.may_be_over(&buffer));
+        let reply = decoder.give_in(&mut buffer).unwrap().unwrap();
+        assert_eq!(reply, Reply::new(220, "hello"));
+        // The LF was late.
+        buffer.extend_from_slice(b"\n331 next\r\n");
+        let reply = decoder.decode(&mut buffer).unwrap().unwrap();
+        assert_eq!(reply, Reply::new(331, "next"));
+
+        buffer.extend_from_slice(b"230-welcome\r\n100 of us\r\n");
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), None);
+        assert!(!decoder.may_be_over(&buffer));
+        assert_eq!(decoder.give_in(&mut buffer).unwrap(), None);
+        buffer.extend_from_slice(b"232 go on\r\n2");
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), None);
+        assert!(!decoder.may_be_over(&buffer), "a line has begun");
+        buffer.clear();
+        assert!(decoder.may_be_over(&buffer));
+        let reply = decoder.give_in(&mut buffer).unwrap().unwrap();
+        assert_eq!(reply.code.value(), 232);
+        assert_eq!(reply.lines, [&b"welcome"[..], b"100 of us", b"go on"]);
+        assert!(!decoder.is_inside());
     }
 
     proptest! {

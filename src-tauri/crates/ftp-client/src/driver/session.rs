@@ -14,7 +14,10 @@ use crate::{
 
 impl Driver {
     /// Connects as [`Driver::connect`] does, as often as the policy says.
-    pub(crate) async fn connect_patiently(config: Config, shared: Arc<Shared>) -> Result<Self, Error> {
+    pub(crate) async fn connect_patiently(
+        config: Config,
+        shared: Arc<Shared>,
+    ) -> Result<Self, Error> {
         let mut number = 0;
         loop {
             let error = match Self::connect(config.clone(), shared.clone()).await {
@@ -217,17 +220,15 @@ impl Driver {
                     ));
                 }
                 _ => {
-                    let doing = format!("{}{}", command.redacted(), blanks_hint(&command));
-                    let error = Error::refused(doing, reply);
+                    let doing = format!("{}{}", command.redacted(), blanks_hint(login));
+                    let error = Error::refused(doing.clone(), reply);
                     // Every refusal at this point is one of the login.
                     return Err(match error.kind() {
                         ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Unsupported => {
                             match error.reply() {
-                                Some(reply) => Error::with_reply(
-                                    ErrorKind::LoginRefused,
-                                    format!("{}{}", command.redacted(), blanks_hint(&command)),
-                                    reply.clone(),
-                                ),
+                                Some(reply) => {
+                                    Error::with_reply(ErrorKind::LoginRefused, doing, reply.clone())
+                                }
                                 None => error,
                             }
                         }
@@ -324,16 +325,14 @@ impl Driver {
 }
 
 /// A blank at an end of a name or password is hard to see, and seldom meant.
-fn blanks_hint(command: &Command) -> &'static str {
+fn blanks_hint(login: &Login) -> &'static str {
     let edged = |text: &[u8]| text.trim_ascii().len() != text.len();
-    match command {
-        Command::User(user) if edged(user.as_bytes()) => {
-            " (the user name begins or ends with a blank)"
-        }
-        Command::Pass(password) if edged(password.expose()) => {
-            " (the password begins or ends with a blank)"
-        }
-        _ => "",
+    if edged(login.user.as_bytes()) {
+        " (the user name begins or ends with a blank)"
+    } else if edged(login.password.expose()) {
+        " (the password begins or ends with a blank)"
+    } else {
+        ""
     }
 }
 
