@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use ftp_net::{NetError, ProxyProblem, Waited, tls::CertificateProblem};
+use ftp_net::{DeflateProblem, NetError, ProxyProblem, Waited, tls::CertificateProblem};
 use ftp_proto::{ArgumentError, Reply};
 
 /// Why an operation failed. Cheap to clone.
@@ -141,6 +141,8 @@ impl Error {
                 _ => ErrorKind::Proxy,
             },
             NetError::NoPort { .. } => ErrorKind::Local,
+            NetError::Deflate(DeflateProblem::Truncated { .. }) => ErrorKind::Truncated,
+            NetError::Deflate(_) => ErrorKind::Protocol,
             NetError::Timeout { what, .. } => ErrorKind::Timeout(*what),
             NetError::Certificate(problem) => ErrorKind::Certificate(problem.clone()),
             NetError::Tls { .. } | NetError::NotResumed => ErrorKind::Tls,

@@ -1,6 +1,6 @@
 use std::{io, net::SocketAddr, time::Duration};
 
-use crate::{Proxy, ProxyProblem, tls::CertificateProblem};
+use crate::{DeflateProblem, Proxy, ProxyProblem, tls::CertificateProblem};
 
 /// What a time limit was set for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,9 @@ pub enum NetError {
         /// The last one.
         last: u16,
     },
+    /// A file that was compressed on the wire can't be unpacked.
+    #[error("MODE Z")]
+    Deflate(#[from] DeflateProblem),
     /// Settings that contradict each other.
     #[error("{0}")]
     Settings(String),
@@ -111,6 +114,16 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// The error of a [`Stream`](crate::Stream): ours, where it is wrapped in one of the system's, as what is read through the
+    /// system's traits has to be.
+    #[must_use]
+    pub fn from_io(error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(ours) => ours,
+            Err(error) => Self::Io(error),
+        }
+    }
+
     /// Turns the error of a TLS handshake into ours: rustls wraps its own in an `io::Error`.
     pub(crate) fn from_handshake(error: io::Error) -> Self {
         let eof = matches!(

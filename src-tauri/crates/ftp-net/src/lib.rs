@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod copy;
+mod deflate;
 mod dial;
 mod error;
 mod proxy;
@@ -13,6 +14,7 @@ mod tcp;
 mod throttle;
 pub mod tls;
 
+pub use deflate::{DeflateCounts, DeflateProblem, Deflated, InflateLimits};
 pub use dial::Dialer;
 pub use error::{NetError, Waited};
 pub use proxy::{Proxy, ProxyKind, ProxyLogin, ProxyParseError, ProxyProblem, Said};

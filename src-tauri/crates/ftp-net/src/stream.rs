@@ -12,7 +12,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::tls::{CertificateInfo, Fingerprint, Receiving};
+use crate::{
+    Deflated,
+    tls::{CertificateInfo, Fingerprint, Receiving},
+};
 
 /// rustls asks the socket for 4 KiB at a time; this much is fetched instead, and handed out in pieces.
 const READ_AHEAD: usize = 64 * 1024;
@@ -31,6 +34,8 @@ pub enum Stream {
     Receiving(Box<Receiving>),
     /// TLS in which we are the server.
     Server(Box<tokio_rustls::server::TlsStream<Wire>>),
+    /// Any of these in MODE Z, see [`Stream::inflating`] and [`Stream::deflating`].
+    Deflated(Box<Deflated>),
 }
 
 /// What TLS negotiated on one connection.
@@ -58,6 +63,15 @@ impl Stream {
             Self::Client(tls) => &tls.get_ref().0.tcp,
             Self::Receiving(tls) => &tls.tcp,
             Self::Server(tls) => &tls.get_ref().0.tcp,
+            Self::Deflated(deflated) => deflated.inner.tcp(),
+        }
+    }
+
+    /// The connection as it is without MODE Z.
+    fn beneath(&mut self) -> &mut Self {
+        match self {
+            Self::Deflated(deflated) => &mut deflated.inner,
+            stream => stream,
         }
     }
 
@@ -80,7 +94,11 @@ impl Stream {
     /// True over TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        !matches!(self, Self::Plain(_))
+        match self {
+            Self::Plain(_) => false,
+            Self::Deflated(deflated) => deflated.inner.is_encrypted(),
+            Self::Client(_) | Self::Receiving(_) | Self::Server(_) => true,
+        }
     }
 
     /// Makes the close of this connection a reset, so that the peer can't take it for the end of a file.
@@ -93,6 +111,7 @@ impl Stream {
     pub fn tls_facts(&self) -> Option<TlsFacts> {
         match self {
             Self::Plain(_) => None,
+            Self::Deflated(deflated) => deflated.inner.tls_facts(),
             Self::Receiving(tls) => Some(tls.facts.clone()),
             Self::Client(tls) => Some(TlsFacts::of(tls.get_ref().1)),
             Self::Server(tls) => {
@@ -115,6 +134,7 @@ impl Stream {
         let chain = match self {
             Self::Client(tls) => tls.get_ref().1.peer_certificates(),
             Self::Server(tls) => tls.get_ref().1.peer_certificates(),
+            Self::Deflated(deflated) => return deflated.inner.peer_chain(),
             Self::Plain(_) | Self::Receiving(_) => None,
         };
         CertificateInfo::of_chain(chain.unwrap_or_default())
@@ -228,6 +248,7 @@ macro_rules! each {
             Stream::Client($inner) => $call,
             Stream::Receiving($inner) => $call,
             Stream::Server($inner) => $call,
+            Stream::Deflated($inner) => $call,
         }
     };
 }
@@ -278,6 +299,7 @@ pub async fn shutdown_orderly(stream: &mut Stream, limit: Duration) -> io::Resul
     tokio::time::timeout(SENDING, sending)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let stream = stream.beneath();
     let mut scratch = vec![0; 4096];
     let mut unread = 0;
     let drain = async {

@@ -50,6 +50,8 @@ impl Wire {
                 let (wire, connection) = tls.into_inner();
                 split(wire, connection.into())
             }
+            // These have loops of their own.
+            Stream::Deflated(_) => return Err(NetError::Io(io::ErrorKind::Unsupported.into())),
         };
         Ok(Self {
             tcp: tcp.into_std()?,

@@ -6,6 +6,7 @@
 
 mod blocking;
 mod bound;
+mod deflated;
 mod pacer;
 mod records;
 #[cfg(target_os = "linux")]
@@ -98,7 +99,8 @@ impl CopyOptions {
 /// what it has in its hands. [`Bound::at_rest`] of the options' bound waits for that.
 ///
 /// # Errors
-/// [`NetError::Io`] or [`NetError::Tls`] of the connection, [`NetError::Timeout`], [`NetError::Local`] of the file.
+/// [`NetError::Io`], [`NetError::Tls`] or [`NetError::Deflate`] of the connection, [`NetError::Timeout`],
+/// [`NetError::Local`] of the file.
 pub async fn receive_to_file(
     stream: Stream,
     file: File,
@@ -106,6 +108,9 @@ pub async fn receive_to_file(
 ) -> Result<Copied, NetError> {
     let at = options.at;
     let writing = options.bound.writing();
+    if matches!(stream, Stream::Deflated(_)) {
+        return deflated::receive(stream, Target { file, at }, writing, options).await;
+    }
     run(stream, options, move |wire| {
         let outcome = wire.receive(&mut Target { file, at });
         // The file is closed by now.
@@ -126,6 +131,9 @@ pub async fn send_from_file(
     file: File,
     options: CopyOptions,
 ) -> Result<Copied, NetError> {
+    if matches!(stream, Stream::Deflated(_)) {
+        return deflated::send(stream, file, options).await;
+    }
     run(stream, options, move |wire| wire.send(&file)).await
 }
 
