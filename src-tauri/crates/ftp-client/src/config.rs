@@ -1,6 +1,14 @@
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use ftp_net::{Timeouts, tls::Trust};
+use ftp_net::{
+    Dialer, NetError, Proxy, Timeouts,
+    tls::{ClientTls, TlsOptions, Trust},
+};
 use ftp_proto::{Argument, Charset, Secret};
 
 use crate::{Error, HostMemory, KeepAlive, Reconnect};
@@ -107,6 +115,16 @@ pub struct Config {
     pub trust_pasv_address: bool,
     /// Send a password over an unencrypted connection where there is no other.
     pub allow_plaintext: bool,
+    /// Which versions of TLS are spoken, and the certificate that is shown to a server who asks for one.
+    pub tls_options: TlsOptions,
+    /// The proxy that the control connection and all data connections go through; `None`: straight. Nobody can connect to us
+    /// through a proxy, so there is no active mode then.
+    pub proxy: Option<Proxy>,
+    /// The address of this computer that connections come from; `None`: as the system chooses.
+    pub source: Option<IpAddr>,
+    /// How long the control connection may be silent before the system asks whether the server is still there (TCP
+    /// keep-alive), which also keeps a router from forgetting it during a long transfer; `None`: it never asks.
+    pub tcp_keep_alive: Option<Duration>,
     /// How the server's names are text. With another charset than UTF-8 the server is not asked to speak UTF-8.
     pub charset: Charset,
     /// What keeps an idle session from being closed by the server.
@@ -146,6 +164,10 @@ impl Config {
             data: DataMode::Auto,
             trust_pasv_address: false,
             allow_plaintext: false,
+            tls_options: TlsOptions::default(),
+            proxy: None,
+            source: None,
+            tcp_keep_alive: Some(Duration::from_secs(60)),
             charset: Charset::AUTO,
             keep_alive: KeepAlive::default(),
             reconnect: Reconnect::NEVER,
@@ -156,6 +178,21 @@ impl Config {
             hosts: HostMemory::default(),
             observer: None,
         }
+    }
+
+    /// How connections of this session are made.
+    pub(crate) fn dialer(&self) -> Dialer {
+        Dialer {
+            proxy: self.proxy.clone(),
+            source: self.source,
+            keep_alive: self.tcp_keep_alive,
+            limit: self.timeouts.connect,
+        }
+    }
+
+    /// The TLS of this session.
+    pub(crate) fn client_tls(&self) -> Result<ClientTls, NetError> {
+        ClientTls::with_options(&self.host, &self.trust, &self.tls_options)
     }
 
     /// The same with another login.
@@ -188,6 +225,7 @@ impl fmt::Debug for Config {
             .field("tls", &self.tls)
             .field("login", &self.login)
             .field("data", &self.data)
+            .field("proxy", &self.proxy)
             .finish_non_exhaustive()
     }
 }

@@ -27,6 +27,8 @@ pub enum Security {
         cipher: String,
         /// The server's certificate.
         certificate: Box<CertificateInfo>,
+        /// All certificates that the server showed, its own first, at most 16.
+        chain: Vec<CertificateInfo>,
         /// True where a pin alone made it trusted.
         pinned: bool,
         /// Whether data connections resume the session; `None` before the first one.

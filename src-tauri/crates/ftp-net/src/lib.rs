@@ -13,6 +13,7 @@ mod stream;
 mod tcp;
 mod throttle;
 pub mod tls;
+mod wire;
 
 pub use deflate::{DeflateCounts, DeflateProblem, Deflated, InflateLimits};
 pub use dial::Dialer;

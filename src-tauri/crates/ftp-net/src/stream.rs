@@ -2,7 +2,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -12,13 +12,12 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::wire::Wire;
+
 use crate::{
-    Deflated,
+    Deflated, NetError, Waited,
     tls::{CertificateInfo, Fingerprint, Receiving},
 };
-
-/// rustls asks the socket for 4 KiB at a time; this much is fetched instead, and handed out in pieces.
-const READ_AHEAD: usize = 64 * 1024;
 
 /// How long the last bytes and the goodbye may take to leave.
 const SENDING: Duration = Duration::from_secs(60);
@@ -106,6 +105,42 @@ impl Stream {
         crate::tcp::reset_on_drop(self.tcp());
     }
 
+    /// Ends TLS and goes on without, on the same TCP connection (CCC, RFC 4217 section 12.3): says goodbye (close_notify),
+    /// and waits for the peer's. The result is the plain connection, and what the peer has already sent behind its
+    /// goodbye, in plain; a plain connection stays as it is.
+    ///
+    /// # Errors
+    /// [`NetError::Tls`] where the peer goes on in TLS (what it says then has been read and is lost), sends what is none,
+    /// or closes; [`NetError::Timeout`] where it does nothing for `limit`; [`NetError::Io`]. The connection is gone then.
+    pub async fn into_plain(self, limit: Duration) -> Result<(Self, Vec<u8>), NetError> {
+        let ending = async {
+            let wire = match self {
+                Self::Client(mut tls) => {
+                    tls.get_mut().0.go_by_record();
+                    end_tls(&mut tls, |tls| tls.get_mut().1.send_close_notify()).await?;
+                    tls.into_inner().0
+                }
+                Self::Server(mut tls) => {
+                    tls.get_mut().0.go_by_record();
+                    end_tls(&mut tls, |tls| tls.get_mut().1.send_close_notify()).await?;
+                    tls.into_inner().0
+                }
+                plain @ Self::Plain(_) => return Ok((plain, Vec::new())),
+                Self::Receiving(_) | Self::Deflated(_) => {
+                    return Err(NetError::Io(io::ErrorKind::Unsupported.into()));
+                }
+            };
+            let (tcp, ahead) = wire.into_parts();
+            Ok((Self::Plain(tcp), ahead))
+        };
+        tokio::time::timeout(limit, ending)
+            .await
+            .unwrap_or(Err(NetError::Timeout {
+                what: Waited::Handshake,
+                limit,
+            }))
+    }
+
     /// What TLS negotiated, `None` on a plain connection.
     #[must_use]
     pub fn tls_facts(&self) -> Option<TlsFacts> {
@@ -164,83 +199,6 @@ impl TlsFacts {
     }
 }
 
-/// A TCP connection that reads ahead, as the layer under TLS.
-#[derive(Debug)]
-pub struct Wire {
-    pub(crate) tcp: TcpStream,
-    ahead: Vec<u8>,
-    taken: usize,
-}
-
-impl Wire {
-    pub(crate) fn new(tcp: TcpStream) -> Self {
-        Self {
-            tcp,
-            ahead: Vec::new(),
-            taken: 0,
-        }
-    }
-
-    /// The connection, and the bytes that were read from it but not yet asked for.
-    pub(crate) fn into_parts(self) -> (TcpStream, Vec<u8>) {
-        (self.tcp, self.ahead[self.taken..].to_vec())
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.taken == this.ahead.len() {
-            this.ahead.resize(READ_AHEAD, 0);
-            this.taken = READ_AHEAD;
-            let mut fresh = ReadBuf::new(&mut this.ahead);
-            let outcome = Pin::new(&mut this.tcp).poll_read(cx, &mut fresh);
-            let filled = fresh.filled().len();
-            this.ahead.truncate(filled);
-            this.taken = 0;
-            ready!(outcome)?;
-        }
-        let give = buf.remaining().min(this.ahead.len() - this.taken);
-        buf.put_slice(&this.ahead[this.taken..this.taken + give]);
-        this.taken += give;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-}
-
 macro_rules! each {
     ($self:expr, $inner:ident => $call:expr) => {
         match $self.get_mut() {
@@ -278,6 +236,30 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, s => Pin::new(s).poll_shutdown(cx))
+    }
+}
+
+/// Goodbye, and the peer's. The TCP connection stays open.
+async fn end_tls<T: AsyncRead + AsyncWrite + Unpin>(
+    tls: &mut T,
+    say_goodbye: impl FnOnce(&mut T),
+) -> Result<(), NetError> {
+    let broken = |reason: &str| NetError::Tls {
+        reason: reason.to_owned(),
+        eof: false,
+    };
+    say_goodbye(tls);
+    tls.flush().await?;
+    let mut byte = [0; 1];
+    match tls.read(&mut byte).await {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(broken(
+            "the peer goes on in TLS after the end of TLS was agreed on",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(broken(
+            "the peer closed the connection in place of ending TLS",
+        )),
+        Err(error) => Err(NetError::from_handshake(error)),
     }
 }
 

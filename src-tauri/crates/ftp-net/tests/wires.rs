@@ -477,3 +477,75 @@ async fn a_closed_port_names_its_address() {
     let error = connect_addr(address, LIMIT).await.unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }
+
+/// CCC: TLS ends in both directions, and both sides go on in plain, even where one has begun with that already.
+#[tokio::test]
+async fn tls_ends_and_the_connection_goes_on_in_plain() {
+    let server = ServerTls::self_signed(&["localhost"]).unwrap();
+    for versions in [Versions::Any, Versions::Tls12] {
+        let session = pinned(&server).session(versions);
+        let (client, theirs) = tls_pair(&session, &server, Purpose::Control).await.unwrap();
+        let (mut client, mut theirs) = (client, theirs);
+        client.write_all(b"CCC\r\n").await.unwrap();
+        client.flush().await.unwrap();
+        let mut line = [0; 5];
+        theirs.read_exact(&mut line).await.unwrap();
+        assert_eq!(&line, b"CCC\r\n");
+        theirs.write_all(b"200 ok\r\n").await.unwrap();
+        theirs.flush().await.unwrap();
+        let mut reply = [0; 8];
+        client.read_exact(&mut reply).await.unwrap();
+        assert_eq!(&reply, b"200 ok\r\n");
+        let server_side = async {
+            let (mut plain, ahead) = theirs.into_plain(LIMIT).await.unwrap();
+            assert!(ahead.is_empty());
+            plain.write_all(b"220 in plain\r\n").await.unwrap();
+            plain
+        };
+        let (ours, mut plain) = tokio::join!(client.into_plain(LIMIT), server_side);
+        let (mut ours, ahead) = ours.unwrap();
+        assert!(!ours.is_encrypted() && !plain.is_encrypted());
+        // Nothing of it is lost, whichever way it came.
+        let mut text = ahead;
+        while text.len() < 14 {
+            assert!(ours.read_buf(&mut text).await.unwrap() > 0);
+        }
+        assert_eq!(text, b"220 in plain\r\n");
+        ours.write_all(b"NOOP\r\n").await.unwrap();
+        let mut line = [0; 6];
+        plain.read_exact(&mut line).await.unwrap();
+        assert_eq!(&line, b"NOOP\r\n");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_end_tls_is_an_error() {
+    let server = ServerTls::self_signed(&["localhost"]).unwrap();
+    let session = pinned(&server).session(Versions::Any);
+    // It goes on as before.
+    let (client, mut theirs) = tls_pair(&session, &server, Purpose::Control).await.unwrap();
+    theirs.write_all(b"220 still in TLS\r\n").await.unwrap();
+    theirs.flush().await.unwrap();
+    let error = client.into_plain(LIMIT).await.unwrap_err();
+    assert!(matches!(error, NetError::Tls { .. }), "{error:?}");
+    // It closes.
+    let (client, theirs) = tls_pair(&session, &server, Purpose::Control).await.unwrap();
+    drop(theirs);
+    let error = client.into_plain(LIMIT).await.unwrap_err();
+    assert!(matches!(error, NetError::Tls { .. }), "{error:?}");
+    // It does nothing.
+    let (client, _theirs) = tls_pair(&session, &server, Purpose::Control).await.unwrap();
+    let short = Duration::from_millis(50);
+    let error = client.into_plain(short).await.unwrap_err();
+    assert!(matches!(error, NetError::Timeout { .. }), "{error:?}");
+    // A plain connection stays what it is.
+    let (tcp, _theirs) = pair().await;
+    assert!(
+        Stream::Plain(tcp)
+            .into_plain(LIMIT)
+            .await
+            .unwrap()
+            .1
+            .is_empty()
+    );
+}

@@ -67,6 +67,9 @@ impl Driver {
         let Some(tls) = self.tls.as_ref().filter(|_| self.data_encrypted) else {
             return false;
         };
+        if !tls.can_speak_tls13() {
+            return false;
+        }
         if tls.versions() == Versions::Any && tls.tickets_seen() == 0 && !tls.can_resume() {
             self.learn(|learned| learned.no_tickets = true);
         }

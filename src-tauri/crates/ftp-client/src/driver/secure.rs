@@ -1,6 +1,5 @@
 //! TLS over the control connection, put on and taken off at any time.
 
-use ftp_net::tls::ClientTls;
 use ftp_proto::Command;
 
 use super::{Driver, session};
@@ -15,7 +14,9 @@ impl Driver {
                 "AUTH TLS: the connection is encrypted already",
             ));
         }
-        let tls = ClientTls::new(&self.config.host, &self.config.trust)
+        let tls = self
+            .config
+            .client_tls()
             .map_err(|error| Error::net("AUTH TLS", error))?;
         session::auth(&mut self.control, TlsMode::Explicit, true).await?;
         // The server counts on TLS from here on: without it nothing more can be said.

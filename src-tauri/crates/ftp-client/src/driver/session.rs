@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use ftp_net::{
     Stream,
-    tls::{ClientTls, TlsSession, Versions},
+    tls::{ClientTls, TlsSession, TlsVersion, Versions},
 };
 use ftp_proto::{Argument, Command, Features, Reply};
 
@@ -39,7 +39,8 @@ impl Driver {
         let tls = match config.tls {
             TlsMode::Off => None,
             _ => Some(
-                ClientTls::new(&config.host, &config.trust)
+                config
+                    .client_tls()
                     .map_err(|error| Error::net(connecting(&config), error))?,
             ),
         };
@@ -48,6 +49,7 @@ impl Driver {
                 // Nothing but TLS 1.3 there: then without resumption.
                 Err(error)
                     if error.is_tls_incompatible()
+                        && config.tls_options.max == TlsVersion::V13
                         && config.hosts.get(&config.host, config.port).tls12 =>
                 {
                     config.hosts.learn(&config.host, config.port, |learned| {
@@ -126,7 +128,9 @@ impl Driver {
     ) -> Result<Self, Error> {
         let doing = connecting(config);
         control::log(config.observer.as_ref(), LogKind::Info, &*doing);
-        let tcp = ftp_net::connect(&config.host, config.port, config.timeouts.connect)
+        let tcp = config
+            .dialer()
+            .connect(&config.host, config.port)
             .await
             .map_err(|error| Error::net(&*doing, error))?;
         let mut control =
@@ -314,6 +318,7 @@ impl Driver {
                 version: facts.version,
                 cipher: facts.cipher,
                 certificate: Box::new(certificate.clone()),
+                chain: session.chain().to_vec(),
                 pinned: session.by_pin(),
                 resumes,
                 data_encrypted: self.data_encrypted,
@@ -337,7 +342,9 @@ fn blanks_hint(login: &Login) -> &'static str {
 }
 
 fn connecting(config: &Config) -> String {
-    format!("connecting to {}:{}", config.host, config.port)
+    let through = config.proxy.as_ref();
+    let through = through.map_or_else(String::new, |proxy| format!(" through {proxy}"));
+    format!("connecting to {}:{}{through}", config.host, config.port)
 }
 
 /// 220, or 120 and then 220 (RFC 959 section 5.4). A 230 means that no login is needed; it is asked for all the

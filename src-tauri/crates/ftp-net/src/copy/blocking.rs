@@ -10,7 +10,7 @@ use rustls::Connection;
 use super::{
     CHUNK, Copied, GOODBYE, pacer::Pacer, records::Inbound, target::Target, waiter::Waiter,
 };
-use crate::{NetError, Stream, stream::Wire as AsyncWire};
+use crate::{NetError, Stream, wire::Wire as AsyncWire};
 
 /// How much is encrypted before it is sent. rustls allocates each record, and an allocator gives memory of more than
 /// 128 KiB back to the system each time, which costs more than the encryption.

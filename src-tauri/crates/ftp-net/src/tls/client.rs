@@ -12,7 +12,7 @@ use super::{
     CertificateInfo, CertificateProblem, DistrustReason, Receiving, TlsOptions, TlsVersion, Trust,
     handshake::shake_hands, records::Records, session::SessionStore, trust::Verifier,
 };
-use crate::{NetError, Stream, TlsFacts, Waited, proxy::bare, stream::Wire, tls::Fingerprint};
+use crate::{NetError, Stream, TlsFacts, Waited, proxy::bare, tls::Fingerprint, wire::Wire};
 
 /// Which versions of TLS a connection may speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

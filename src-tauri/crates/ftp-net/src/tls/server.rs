@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::{CertificateInfo, Fingerprint, client::provider};
-use crate::{NetError, Stream, Waited, stream::Wire};
+use crate::{NetError, Stream, Waited, wire::Wire};
 
 /// What a connection to our server is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
