@@ -227,6 +227,10 @@ fn of_client(kind: &ErrorKind) -> (ErrorCode, &'static str) {
         ),
         ErrorKind::Argument => (ErrorCode::Argument, "This can't be sent to a server."),
         ErrorKind::Truncated => (ErrorCode::Truncated, "The transfer ended too early."),
+        ErrorKind::Mismatch => (
+            ErrorCode::Truncated,
+            "What has arrived is not what was sent.",
+        ),
         ErrorKind::Local => (
             ErrorCode::Local,
             "This computer could not read or write the file.",

@@ -61,6 +61,8 @@ pub enum ErrorKind {
     Argument,
     /// The transfer ended before the end of the file.
     Truncated,
+    /// What the server has is not what was sent: its size or its hash differs.
+    Mismatch,
     /// The file is longer than the caller wants to hold.
     TooLong,
     /// Reading or writing on this side failed.
@@ -193,7 +195,7 @@ impl Error {
             | ErrorKind::Refused
             | ErrorKind::Certificate(_)
             | ErrorKind::Unsupported => Blame::PeerRefused,
-            ErrorKind::Truncated | ErrorKind::TooLong => Blame::Damaged,
+            ErrorKind::Truncated | ErrorKind::Mismatch | ErrorKind::TooLong => Blame::Damaged,
             ErrorKind::PlaintextRefused | ErrorKind::Argument | ErrorKind::Cancelled => {
                 Blame::Caller
             }
@@ -216,6 +218,7 @@ impl Error {
             | ErrorKind::Lost
             | ErrorKind::Busy
             | ErrorKind::Truncated
+            | ErrorKind::Mismatch
             | ErrorKind::Tls => true,
             ErrorKind::Refused | ErrorKind::NotFound => self
                 .reply()

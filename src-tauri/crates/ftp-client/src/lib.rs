@@ -23,6 +23,8 @@ mod client;
 mod config;
 mod control;
 mod data;
+mod deliver;
+mod digest;
 mod driver;
 mod error;
 mod facts;
@@ -36,6 +38,11 @@ pub use batch::{BatchOptions, FetchFile, Fetched, StoreFile, StoreThen, Stored};
 pub use client::Client;
 pub use config::{Config, DataMode, LogEvent, LogKind, Login, Observer, TlsMode};
 pub use data::{Download, Upload};
+pub use deliver::{
+    Content, DeliverError, DeliverStep, Delivered, Delivery, Verify, WriteAs, deliver,
+    deliver_unless,
+};
+pub use digest::Hasher;
 pub use error::{Blame, Error, ErrorKind};
 pub use facts::{Security, SessionFacts};
 pub use hash::HashAlgorithm;

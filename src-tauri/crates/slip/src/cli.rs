@@ -1,5 +1,6 @@
 //! The command line's words.
 
+mod deliver;
 mod how;
 mod queue;
 mod values;
@@ -12,10 +13,12 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ftp_client::{Fingerprint, TlsMode};
 
+pub(crate) use deliver::{Check, Deliver, DeliverHow};
 pub(crate) use how::{AndLinks, Conflicts, How, Rule};
 pub(crate) use queue::{
     Items, Mirror, Queue, QueueAdd, QueueCommand, QueueList, QueueRun, Receipts,
 };
+pub(crate) use values::permissions;
 
 const AFTER: &str = "\
 Addresses:
@@ -37,7 +40,8 @@ Exit codes:
   3  could not connect
   4  refused login (by the server, or by us: no password, or no TLS and no --plaintext)
   5  the server's certificate is not trusted
-  6  the queue's journal can't be used: another slip or Slipway has it, a newer one wrote it";
+  6  the queue's journal can't be used: another slip or Slipway has it, a newer one wrote it
+  7  a time limit passed (deliver alone; elsewhere that is 3 or 1)";
 
 /// An FTP client and server.
 #[derive(Debug, Parser)]
@@ -119,6 +123,11 @@ pub(crate) enum Command {
     Get(Box<Get>),
     /// Upload files and folders
     Put(Box<Put>),
+    /// Deliver a document, or many: stored under a temporary name, verified, named
+    ///
+    /// With --batch each line of the file is an object: "url", "site" or "host" says where to, "source" (a file), "text" or "base64" what,
+    /// "folder", "name" or "target" under which name. The other keys are the options. See docs/slip.md
+    Deliver(Box<Deliver>),
     /// Make a folder like another, here or on a server
     ///
     /// Both sides are looked at first, and the plan is printed. Links and special files are left alone, on both sides.

@@ -25,12 +25,15 @@ const MEMORY: &str = "servers.json";
 const BELIEVED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes sessions as the options say.
+#[derive(Clone)]
 pub(crate) struct Connections {
     options: Options,
     moved: Moved,
     pub(crate) output: Output,
     roots: Roots,
     hosts: HostMemory,
+    /// Somebody may be asked for passwords.
+    may_ask: bool,
 }
 
 /// A server, and everything that is needed to log in there.
@@ -52,11 +55,7 @@ pub(crate) struct Session {
 
 impl Connections {
     pub(crate) fn new(options: Options, moved: Moved, output: Output) -> Result<Self, Failure> {
-        let roots = match &options.ca {
-            None => Roots::System,
-            Some(file) => Roots::from_pem_file(file)
-                .map_err(|error| Failure::usage(format!("--ca: {error}")))?,
-        };
+        let roots = roots(&options)?;
         Ok(Self {
             options,
             moved,
@@ -64,6 +63,25 @@ impl Connections {
             roots,
             hosts: data::file(MEMORY)
                 .map_or_else(HostMemory::default, |file| HostMemory::load(&file)),
+            may_ask: true,
+        })
+    }
+
+    /// The same, but nobody is asked for a password.
+    pub(crate) fn without_questions(&self) -> Self {
+        Self {
+            may_ask: false,
+            ..self.clone()
+        }
+    }
+
+    /// The same with other options; what is learned of servers is shared.
+    pub(crate) fn with_options(&self, options: Options) -> Result<Self, Failure> {
+        let roots = roots(&options)?;
+        Ok(Self {
+            options,
+            roots,
+            ..self.clone()
         })
     }
 
@@ -142,10 +160,15 @@ impl Connections {
         let client = Client::connect(target.config.clone())
             .await
             .map_err(|error| target.failure(error))?;
+        self.logged_in(&target).await;
+        Ok(Session { client, target })
+    }
+
+    /// The server has accepted the password: it is kept, where that is wished.
+    pub(crate) async fn logged_in(&self, target: &Target) {
         if let Some(account) = target.remember.clone() {
             password::remember(account, &target.config.login.password, self.output).await;
         }
-        Ok(Session { client, target })
     }
 
     /// The session of a command with one address.
@@ -245,7 +268,7 @@ impl Connections {
             return Ok(None);
         }
         let first = accounts.first().cloned();
-        let found = password::find(from_url, accounts, place, self.output).await?;
+        let found = password::find(from_url, accounts, place, self.may_ask, self.output).await?;
         config.login.password = found.secret;
         Ok(first.filter(|_| self.options.remember && !found.from_keyring))
     }
@@ -286,6 +309,11 @@ impl Target {
         &self.config
     }
 
+    /// The folder of a saved site, below the folder of the login.
+    pub(crate) fn base(&self) -> Option<&RemotePath> {
+        self.base.as_ref()
+    }
+
     /// The queue's name of the server.
     pub(crate) fn key(&self) -> SiteKey {
         SiteKey::new(&self.place())
@@ -314,6 +342,16 @@ impl Session {
     /// Says goodbye; nobody cares what the server answers.
     pub(crate) async fn close(self) {
         let _ = self.client.quit().await;
+    }
+}
+
+/// Whose certificates are trusted.
+fn roots(options: &Options) -> Result<Roots, Failure> {
+    match &options.ca {
+        None => Ok(Roots::System),
+        Some(file) => {
+            Roots::from_pem_file(file).map_err(|error| Failure::usage(format!("--ca: {error}")))
+        }
     }
 }
 

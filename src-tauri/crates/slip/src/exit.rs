@@ -18,6 +18,8 @@ pub(crate) enum Status {
     LoginRefused = 4,
     Certificate = 5,
     Journal = 6,
+    /// Of `deliver` alone.
+    Timeout = 7,
 }
 
 /// Why a command, or one item of it, failed. `Display` is for people and holds no password.

@@ -33,6 +33,7 @@ pub(crate) async fn find(
     from_url: Option<&Secret>,
     accounts: Vec<String>,
     place: &str,
+    may_ask: bool,
     output: Output,
 ) -> Result<Found, Failure> {
     if let Some(secret) = from_url {
@@ -43,6 +44,11 @@ pub(crate) async fn find(
     }
     if let Some(secret) = from_keyring(accounts, output).await? {
         return Ok(Found::new(secret, true));
+    }
+    if !may_ask {
+        return Err(Failure::NoPassword {
+            place: place.to_owned(),
+        });
     }
     prompt(place).await.map(|secret| Found::new(secret, false))
 }

@@ -162,6 +162,18 @@ impl Url {
         })
     }
 
+    /// An address in pieces; the path is no text with escapes, but bytes.
+    pub(crate) fn new(place: Place, path: Vec<u8>) -> Result<Self, UrlError> {
+        RemotePath::try_from(path.as_slice())
+            .map_err(|error| UrlError(format!("the path: {error}")))?;
+        Ok(Self { place, path })
+    }
+
+    /// The path as it is written, decoded.
+    pub(crate) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
     fn parse_site(rest: &str) -> Result<Self, UrlError> {
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
         let name = String::from_utf8(decode(name))
@@ -263,6 +275,17 @@ impl fmt::Display for Place {
 fn strip_site(text: &str) -> Option<&str> {
     let prefix = text.get(..5)?;
     prefix.eq_ignore_ascii_case("site:").then(|| &text[5..])
+}
+
+/// A host by itself: a name, or an address, an IPv6 address with or without brackets.
+pub(crate) fn parse_host(text: &str) -> Result<String, UrlError> {
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    match parse_server(text)? {
+        (host, None) => Ok(host),
+        (_, Some(_)) => error("the host holds a port, which stands by itself"),
+    }
 }
 
 fn parse_server(server: &str) -> Result<(String, Option<u16>), UrlError> {

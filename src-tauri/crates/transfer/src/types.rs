@@ -174,6 +174,18 @@ impl From<ftp_client::HashAlgorithm> for HashAlgorithm {
     }
 }
 
+impl From<HashAlgorithm> for ftp_client::HashAlgorithm {
+    fn from(algorithm: HashAlgorithm) -> Self {
+        match algorithm {
+            HashAlgorithm::Sha512 => Self::Sha512,
+            HashAlgorithm::Sha256 => Self::Sha256,
+            HashAlgorithm::Sha1 => Self::Sha1,
+            HashAlgorithm::Md5 => Self::Md5,
+            HashAlgorithm::Crc32 => Self::Crc32,
+        }
+    }
+}
+
 impl std::fmt::Display for HashAlgorithm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

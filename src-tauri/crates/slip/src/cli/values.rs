@@ -26,6 +26,14 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Permissions in octal: `640`, `0640`.
+pub(crate) fn permissions(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode @ 0..=0o7777) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(mode),
+        _ => Err("it takes permissions in octal, such as 640".to_owned()),
+    }
+}
+
 /// Bytes a second, or none: `512K`, `1.5M`, `off`.
 pub(super) fn rate(text: &str) -> Result<Rate, String> {
     parse_rate(text)
@@ -142,6 +150,15 @@ mod tests {
         assert!(seconds("0.5").is_ok());
         for bad in ["0", "-1", "nan", "inf", "1e9", ""] {
             assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn permissions_in_octal() {
+        assert_eq!(permissions("640"), Ok(0o640));
+        assert_eq!(permissions("04755"), Ok(0o4755));
+        for bad in ["", "888", "-1", "+7", "17777", "rwx"] {
+            assert!(permissions(bad).is_err(), "{bad}");
         }
     }
 

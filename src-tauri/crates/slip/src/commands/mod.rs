@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod deliver;
 mod get;
 mod ls;
 mod mirror;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
         Command::Ls(ls) => ls::run(&ls, &connections).await,
         Command::Get(get) => get::run(*get, &connections).await,
         Command::Put(put) => put::run(*put, &connections).await,
+        Command::Deliver(deliver) => deliver::run(*deliver, &connections).await,
         Command::Mirror(mirror) => mirror::run(*mirror, &connections).await,
         Command::Queue(queue) => queue::run(queue, &connections).await,
         Command::Mkdir(mkdir) => mkdir::run(&mkdir, &connections).await,

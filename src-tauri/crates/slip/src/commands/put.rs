@@ -99,7 +99,7 @@ async fn from_stdin(url: &Url, connections: &Connections) -> Result<Status, Fail
 }
 
 /// Standard input as a file, for the fast way of copying.
-fn stdin() -> Result<File, Failure> {
+pub(super) fn stdin() -> Result<File, Failure> {
     #[cfg(unix)]
     let handle = std::os::fd::AsFd::as_fd(&std::io::stdin()).try_clone_to_owned();
     #[cfg(windows)]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod change;
+mod deliver;
 mod download;
 mod harness;
 mod hostile;
