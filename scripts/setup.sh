@@ -15,7 +15,7 @@ packages=(
 for_tests=(
     webkit2gtk-driver python3-gi gir1.2-gtk-3.0
     # peers of the engine's tests
-    lftp openssl iproute2 perl-base
+    lftp openssl iproute2 perl-base python3-venv
 )
 for_bench=(
     build-essential pkg-config ca-certificates git iproute2 procps python3 openssl perl-base
@@ -104,5 +104,9 @@ install_tools
 if [ "$purpose" != bench ]; then
     install_node
     install_ui
+fi
+if [ "$purpose" = test ]; then
+    # Not a failure of the setup: without them their tests are skipped, loudly.
+    scripts/python-servers.sh || say "the engine's tests go on without aioftp and pyftpdlib"
 fi
 say "everything that is needed is here"

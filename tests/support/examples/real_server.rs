@@ -1,5 +1,5 @@
-//! A real server for trying things by hand and for the benchmark: `real_server vsftpd|proftpd|pure-ftpd
-//! [off|explicit|implicit [ADDRESS]]`. It prints one line, `PORT USER PASSWORD ROOT CA`, and runs until its standard
+//! A real server for trying things by hand and for the benchmark: `real_server
+//! vsftpd|proftpd|pure-ftpd|aioftp|pyftpdlib [off|explicit|implicit [ADDRESS]]`. It prints one line, `PORT USER PASSWORD ROOT CA`, and runs until its standard
 //! input ends.
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,9 @@ fn main() {
         Some("vsftpd") => Kind::Vsftpd,
         Some("proftpd") => Kind::ProFtpd,
         Some("pure-ftpd") => Kind::PureFtpd,
-        _ => panic!("which server: vsftpd, proftpd or pure-ftpd"),
+        Some("aioftp") => Kind::Aioftp,
+        Some("pyftpdlib") => Kind::Pyftpdlib,
+        _ => panic!("which server: vsftpd, proftpd, pure-ftpd, aioftp or pyftpdlib"),
     };
     let tls = match words.next().as_deref() {
         None | Some("off") => Tls::Off,

@@ -1,4 +1,4 @@
-//! What the tests of Slipway stand on: real servers from Debian packages, peers that follow a script, and a
+//! What the tests of Slipway stand on: real servers from Debian packages and from PyPI, peers that follow a script, and a
 //! throw-away certificate authority.
 //!
 //! This crate knows FTP only as bytes on a wire. It uses none of the engine's crates, so that the engine is
@@ -9,6 +9,7 @@
 
 pub mod ca;
 pub mod packages;
+mod python;
 pub mod scripted;
 pub mod servers;
 mod skip;

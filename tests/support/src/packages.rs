@@ -61,6 +61,12 @@ pub struct Unpacked {
 }
 
 impl Unpacked {
+    /// What was put there in another way, and finds its libraries by itself.
+    pub(crate) fn at(root: PathBuf) -> Self {
+        let library_path = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        Self { root, library_path }
+    }
+
     /// The absolute path of a file of the packages.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
@@ -136,7 +142,7 @@ pub(crate) fn compile_shared(name: &str, source: &str) -> Result<PathBuf, Skippe
     Ok(library)
 }
 
-fn recent_failure(note: &Path) -> Option<String> {
+pub(crate) fn recent_failure(note: &Path) -> Option<String> {
     let age = fs::metadata(note).ok()?.modified().ok()?.elapsed().ok()?;
     (age < RETRY_AFTER).then(|| fs::read_to_string(note).unwrap_or_default())
 }
@@ -315,7 +321,7 @@ fn library_path(root: &Path) -> OsString {
 }
 
 /// Runs a command to its end; whatever goes wrong is a reason to skip.
-fn run(command: &mut Command) -> Result<Output, Skipped> {
+pub(crate) fn run(command: &mut Command) -> Result<Output, Skipped> {
     let output = command
         .output()
         .map_err(|error| Skipped(format!("{command:?}: {error}")))?;

@@ -17,9 +17,9 @@ const MOST_CLIENTS: u32 = 200;
 /// What to start, once its configuration is written.
 #[derive(Debug)]
 pub(super) struct Launch {
-    program: &'static str,
-    arguments: Vec<String>,
-    environment: Vec<(&'static str, String)>,
+    pub(super) program: &'static str,
+    pub(super) arguments: Vec<String>,
+    pub(super) environment: Vec<(&'static str, String)>,
 }
 
 impl Launch {
@@ -66,14 +66,15 @@ pub(super) fn write(
         Kind::Vsftpd => written.vsftpd(),
         Kind::ProFtpd => written.proftpd(),
         Kind::PureFtpd => written.pure_ftpd(),
+        Kind::Aioftp | Kind::Pyftpdlib => written.python(kind),
     }
 }
 
-struct Written<'a> {
-    options: &'a Options,
-    conf: PathBuf,
-    dir: &'a Path,
-    port: u16,
+pub(super) struct Written<'a> {
+    pub(super) options: &'a Options,
+    pub(super) conf: PathBuf,
+    pub(super) dir: &'a Path,
+    pub(super) port: u16,
     unpacked: &'a Unpacked,
 }
 
@@ -257,7 +258,7 @@ impl Written<'_> {
     }
 
     /// Writes a file that only root reads: servers refuse tables of passwords that others can read.
-    fn save(&self, name: &str, text: &str) -> Result<(), StartError> {
+    pub(super) fn save(&self, name: &str, text: &str) -> Result<(), StartError> {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.conf.join(name);
         let saved = fs::write(&path, text)

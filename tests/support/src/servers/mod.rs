@@ -1,13 +1,14 @@
-//! Real FTP servers on loopback: vsftpd, ProFTPD and Pure-FTPd, one process tree a test.
+//! Real FTP servers on loopback: vsftpd, ProFTPD and Pure-FTPd, and aioftp and pyftpdlib in Python; one process tree a test.
 //!
 //! Each server gets a folder of its own with a root for its user's files, a configuration, a certificate from a
 //! throw-away authority, and a port; nothing outside that folder is read or written, no system user is made,
-//! and everything ends when the [`RealServer`] is dropped. The servers need root, to change into the folder
-//! (chroot) and to become the user `daemon`, who owns the files.
+//! and everything ends when the [`RealServer`] is dropped. The servers of Debian need root, to change into the folder
+//! (chroot) and to become the user `daemon`, who owns the files. Those in Python run as whoever runs the tests.
 
 mod config;
 mod files;
 mod process;
+mod python;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -18,7 +19,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::ca::{Authority, Certificate};
-use crate::packages::{self, Bundle};
+use crate::packages::{self, Unpacked};
 use crate::skip::{Skipped, skip_loudly};
 use files::{adopt, log_of, prepare, put};
 
@@ -41,11 +42,17 @@ pub enum Kind {
     ProFtpd,
     /// Pure-FTPd: MLSD and MFMT, no implicit TLS, no session reuse in TLS 1.3; slow to refuse a password.
     PureFtpd,
+    /// aioftp: no FEAT, no SIZE, no MDTM, no times, no AUTH; runs commands that come together at the same time.
+    Aioftp,
+    /// pyftpdlib: MLSD, MFMT and AUTH; resumes TLS sessions, and does not demand it.
+    Pyftpdlib,
 }
 
 impl Kind {
-    /// All three.
+    /// The three of Debian.
     pub const ALL: [Kind; 3] = [Kind::Vsftpd, Kind::ProFtpd, Kind::PureFtpd];
+    /// The two in Python.
+    pub const PYTHON: [Kind; 2] = [Kind::Aioftp, Kind::Pyftpdlib];
 
     /// The server's name as its makers write it.
     pub fn name(self) -> &'static str {
@@ -53,20 +60,31 @@ impl Kind {
             Kind::Vsftpd => "vsftpd",
             Kind::ProFtpd => "ProFTPD",
             Kind::PureFtpd => "Pure-FTPd",
+            Kind::Aioftp => "aioftp",
+            Kind::Pyftpdlib => "pyftpdlib",
         }
     }
 
     /// Whether the server speaks this kind of TLS.
     pub fn supports(self, tls: Tls) -> bool {
-        !(self == Kind::PureFtpd && tls == Tls::Implicit)
+        match tls {
+            Tls::Off => true,
+            Tls::Explicit => self != Kind::Aioftp,
+            Tls::Implicit => !matches!(self, Kind::PureFtpd | Kind::Pyftpdlib),
+        }
     }
 
-    fn bundle(self) -> &'static Bundle {
+    fn fetch(self) -> Result<Unpacked, Skipped> {
         match self {
-            Kind::Vsftpd => &packages::VSFTPD,
-            Kind::ProFtpd => &packages::PROFTPD,
-            Kind::PureFtpd => &packages::PURE_FTPD,
+            Kind::Vsftpd => packages::fetch(&packages::VSFTPD),
+            Kind::ProFtpd => packages::fetch(&packages::PROFTPD),
+            Kind::PureFtpd => packages::fetch(&packages::PURE_FTPD),
+            Kind::Aioftp | Kind::Pyftpdlib => crate::python::fetch(),
         }
+    }
+
+    fn needs_root(self) -> bool {
+        !Kind::PYTHON.contains(&self)
     }
 }
 
@@ -104,7 +122,8 @@ pub struct Options {
     pub files: Vec<(String, Vec<u8>)>,
     /// At most this many connections from one address; further ones are refused with 421 or 530.
     pub max_per_ip: Option<u32>,
-    /// More of the server's own configuration: lines for vsftpd and ProFTPD, arguments for Pure-FTPd.
+    /// More of the server's own configuration: lines for vsftpd and ProFTPD, arguments for Pure-FTPd, `NAME=VALUE` for those
+    /// in Python (see `python/serve.py`).
     pub extra: Vec<String>,
 }
 
@@ -214,13 +233,13 @@ impl RealServer {
                 options.tls
             )));
         }
-        if !rustix::process::geteuid().is_root() {
+        if kind.needs_root() && !rustix::process::geteuid().is_root() {
             return Err(Skipped(
                 "real servers need root (for chroot), and these tests run without".into(),
             )
             .into());
         }
-        let unpacked = packages::fetch(kind.bundle())?;
+        let unpacked = kind.fetch()?;
         let failed = |error: std::io::Error| StartError::Failed(error.to_string());
 
         let dir = tempfile::Builder::new()
@@ -352,7 +371,7 @@ impl RealServer {
     /// Starts the server again after [`Self::kill`], on the same port, with the same files.
     pub fn restart(&mut self) {
         self.kill();
-        let unpacked = packages::fetch(self.kind.bundle()).unwrap();
+        let unpacked = self.kind.fetch().unwrap();
         let place = SocketAddrV4::new(self.options.address, self.port);
         match self.launch.spawn(&unpacked, self.dir.path(), place) {
             Ok(process) => self.process = Some(process),
