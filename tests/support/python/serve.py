@@ -1,7 +1,7 @@
 """An FTP server for one user, by aioftp or pyftpdlib: serve.py SETTINGS, where SETTINGS is a file of JSON.
 
 "extra" has lines NAME=VALUE, with the value as Python writes it: attributes of pyftpdlib's handler, arguments of aioftp's
-Server, or `tls="1.2"` and `tls="1.3"`, which allow that version alone.
+Server; `tls="1.2"` or `tls="1.3"`, which allows that version alone; `without=["MLSD"]`, for commands that it shall not know.
 """
 
 import ast
@@ -16,7 +16,7 @@ def by_aioftp(settings, extra):
 
     import aioftp
 
-    tls = extra.pop("tls", None)
+    tls, without = extra.pop("tls", None), extra.pop("without", [])
     context = None
     if settings["tls"] == "implicit":
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -30,6 +30,8 @@ def by_aioftp(settings, extra):
         server = aioftp.Server(
             [user], ssl=context, maximum_connections=settings["max_per_ip"], **extra
         )
+        for verb in without:
+            del server.commands_mapping[verb.lower()]
         await server.run(settings["address"], settings["port"])
 
     asyncio.run(serve())
@@ -41,7 +43,7 @@ def by_pyftpdlib(settings, extra):
     from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
     from pyftpdlib.servers import FTPServer
 
-    tls = extra.pop("tls", None)
+    tls, without = extra.pop("tls", None), extra.pop("without", [])
     authorizer = DummyAuthorizer()
     authorizer.add_user(
         settings["user"], settings["password"], settings["root"], perm="elradfmwMT"
@@ -49,12 +51,13 @@ def by_pyftpdlib(settings, extra):
     # A class of its own, so that nothing of the library is changed.
     base = FTPHandler if settings["tls"] == "off" else TLS_FTPHandler
     handler = type("Handler", (base,), {"authorizer": authorizer, "auth_failed_timeout": 0})
+    handler.proto_cmds = {verb: what for verb, what in base.proto_cmds.items() if verb not in without}
     if settings["tls"] == "explicit":
         handler.certfile = settings["certificate"]
         handler.tls_control_required = settings["tls_mandatory"]
         handler.tls_data_required = settings["tls_mandatory"]
-        without = {None: 0, "1.2": SSL.OP_NO_TLSv1_3, "1.3": SSL.OP_NO_TLSv1_2}[tls]
-        handler.ssl_options = TLS_FTPHandler.ssl_options | without
+        others = {None: 0, "1.2": SSL.OP_NO_TLSv1_3, "1.3": SSL.OP_NO_TLSv1_2}[tls]
+        handler.ssl_options = TLS_FTPHandler.ssl_options | others
     for name, value in extra.items():
         if not hasattr(base, name):
             raise SystemExit(f"a handler of pyftpdlib has no {name}")

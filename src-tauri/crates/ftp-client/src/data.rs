@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     Client, Error, ErrorKind,
-    driver::{Finished, Opened},
+    driver::{Finished, Kept, Opened},
 };
 
 /// A file on its way to us. Read it to its end, then call [`finish`](Download::finish): only the server's
@@ -57,6 +57,8 @@ struct Transfer {
 struct Lent {
     stream: Option<Stream>,
     upload: bool,
+    /// Who closes it when the transfer is given up, if not we at once.
+    kept: Option<Kept>,
 }
 
 impl Lent {
@@ -65,14 +67,21 @@ impl Lent {
         *self = Self {
             stream: None,
             upload: self.upload,
+            kept: self.kept.clone(),
         };
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if let (Some(stream), true) = (&self.stream, self.upload) {
+        let Some(stream) = self.stream.take() else {
+            return;
+        };
+        if self.upload {
             stream.reset_on_drop();
+        }
+        if let Some(kept) = &self.kept {
+            kept.put(stream);
         }
     }
 }
@@ -111,6 +120,7 @@ impl Transfer {
             stream: Lent {
                 stream,
                 upload: false,
+                kept: finished.kept(),
             },
             finished,
             client: client.clone(),

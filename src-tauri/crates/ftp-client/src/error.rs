@@ -286,22 +286,25 @@ fn refusal(doing: &str, reply: &Reply) -> ErrorKind {
         {
             ErrorKind::Refused
         }
-        550 if matches!(
-            verb,
-            "RETR"
-                | "SIZE"
-                | "MDTM"
-                | "MFMT"
-                | "CWD"
-                | "DELE"
-                | "RNFR"
-                | "RMD"
-                | "MLST"
-                | "MLSD"
-                | "LIST"
-        ) && !says(&["not empty", "busy"])
-            || code == 550
-                && says(&["no such", "not found", "does not exist", "doesn't exist"]) =>
+        // pyftpdlib answers MLSD of what is missing with 501.
+        501 | 550
+            if code == 550
+                && matches!(
+                    verb,
+                    "RETR"
+                        | "SIZE"
+                        | "MDTM"
+                        | "MFMT"
+                        | "CWD"
+                        | "DELE"
+                        | "RNFR"
+                        | "RMD"
+                        | "MLST"
+                        | "MLSD"
+                        | "LIST"
+                )
+                && !says(&["not empty", "busy"])
+                || says(&["no such", "not found", "does not exist", "doesn't exist"]) =>
         {
             ErrorKind::NotFound
         }

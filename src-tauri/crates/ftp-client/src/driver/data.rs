@@ -195,7 +195,9 @@ impl Driver {
             Err(error) => return Err(self.explain(error, &doing).await),
         };
         self.learn(|learned| learned.reached = true);
-        let (finished, running) = super::transfer::pair(doing);
+        // aioftp ends the session when a data connection breaks. It greets with what its owner likes; having no FEAT, which
+        // everything else of its age has, is what tells it.
+        let (finished, running) = super::transfer::pair(doing, self.features.is_empty());
         self.running = Some(running);
         self.unresumed = unresumed;
         Ok(Opened {

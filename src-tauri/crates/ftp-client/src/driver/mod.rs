@@ -25,8 +25,8 @@ use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
 
 pub(crate) use batch::{set_mode, set_time, size_of, without_the_form};
 pub(crate) use data::Opened;
-pub(crate) use transfer::Finished;
 use transfer::Running;
+pub(crate) use transfer::{Finished, Kept};
 
 /// What the log and errors call the time between two commands.
 const IDLE: &str = "the idle connection";

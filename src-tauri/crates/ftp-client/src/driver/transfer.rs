@@ -1,5 +1,9 @@
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
+use ftp_net::Stream;
 use ftp_proto::{Command, Reply};
 use tokio::sync::oneshot;
 
@@ -17,9 +21,26 @@ pub(crate) struct Finish {
     answer: oneshot::Sender<Result<Reply, Error>>,
 }
 
+/// The data connection of a transfer that was given up, for as long as the server has not heard of it. There are servers
+/// that end the session when a data connection breaks, and not when they hear ABOR first.
+#[derive(Clone)]
+pub(crate) struct Kept(Arc<Mutex<Option<Stream>>>);
+
+impl Kept {
+    /// Keeps it open until the server has heard, or the task is gone.
+    pub(crate) fn put(&self, stream: Stream) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+    }
+
+    fn take(&self) -> Option<Stream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// The owner's end of a running transfer. Dropping it means that the transfer was given up.
 pub(crate) struct Finished {
     state: State,
+    kept: Option<Kept>,
 }
 
 enum State {
@@ -36,9 +57,12 @@ pub(super) struct Running {
     doing: String,
     finish: oneshot::Receiver<Finish>,
     refused: oneshot::Sender<()>,
+    kept: Option<Kept>,
 }
 
-pub(super) fn pair(doing: String) -> (Finished, Running) {
+/// The two ends; with `keep`, the data connection of a transfer that is given up is closed after ABOR.
+pub(super) fn pair(doing: String, keep: bool) -> (Finished, Running) {
+    let kept = keep.then(|| Kept(Arc::default()));
     let (finish, finish_seen) = oneshot::channel();
     let (refused, refused_seen) = oneshot::channel();
     let finished = Finished {
@@ -46,11 +70,13 @@ pub(super) fn pair(doing: String) -> (Finished, Running) {
             finish,
             refused: refused_seen,
         },
+        kept: kept.clone(),
     };
     let running = Running {
         doing,
         finish: finish_seen,
         refused,
+        kept,
     };
     (finished, running)
 }
@@ -59,7 +85,13 @@ impl Finished {
     pub(super) const fn already(reply: Reply) -> Self {
         Self {
             state: State::Already(reply),
+            kept: None,
         }
+    }
+
+    /// Where the data connection goes when the transfer is given up; `None`: it is closed at once.
+    pub(crate) fn kept(&self) -> Option<Kept> {
+        self.kept.clone()
     }
 
     /// The data connection is closed: waits for the server's word on the transfer.
@@ -104,6 +136,7 @@ impl Driver {
             doing,
             mut finish,
             refused,
+            kept,
         } = running;
         let mut refused = Some(refused);
         let mut early: Option<Result<Reply, Error>> = None;
@@ -112,7 +145,8 @@ impl Driver {
             tokio::select! {
                 biased;
                 word = &mut finish => {
-                    return self.conclude(word.ok(), early, &doing).await;
+                    let kept = kept.and_then(|kept| kept.take());
+                    return self.conclude(word.ok(), early, kept, &doing).await;
                 }
                 () = shared.abort.notified(), if early.is_none() => {
                     if shared.aborting.load(Ordering::Acquire) == 0 {
@@ -144,18 +178,27 @@ impl Driver {
         &mut self,
         word: Option<Finish>,
         early: Option<Result<Reply, Error>>,
+        kept: Option<Stream>,
         doing: &str,
     ) {
         let Some(Finish { complete, answer }) = word else {
-            if early.is_none() {
-                self.abandon(doing).await;
+            match (early, kept) {
+                (Some(_), _) => {}
+                (None, None) => self.abandon(doing).await,
+                (None, Some(stream)) => {
+                    self.log_given_up(doing);
+                    let _ = self.abort_before(Some(stream)).await;
+                }
             }
             return;
         };
         let outcome = match early {
             Some(early) => early,
-            None if complete => self.control.final_reply(doing).await,
-            None => self.abort(true).await,
+            None if complete => {
+                drop(kept);
+                self.control.final_reply(doing).await
+            }
+            None => self.abort_before(kept).await,
         };
         if self.unresumed && matches!(&outcome, Ok(reply) if reply.code.value() == 522) {
             self.learn(|learned| learned.demands_resumption = true);
@@ -166,8 +209,7 @@ impl Driver {
 
     /// The owner is gone and the data connection with it. Most servers notice and say so; the others get ABOR.
     pub(super) async fn abandon(&mut self, doing: &str) {
-        self.control
-            .log(LogKind::Info, format!("{doing} was given up"));
+        self.log_given_up(doing);
         let noticed = tokio::time::timeout(NOTICE, async {
             loop {
                 match self.control.next_reply(doing).await {
@@ -182,6 +224,29 @@ impl Driver {
         }
     }
 
+    fn log_given_up(&self, doing: &str) {
+        self.control
+            .log(LogKind::Info, format!("{doing} was given up"));
+    }
+
+    /// ABOR for a transfer, and then its data connection is closed: at the first reply, or when there is none. A server may
+    /// be too busy with its data to hear us.
+    async fn abort_before(&mut self, kept: Option<Stream>) -> Result<Reply, Error> {
+        self.control.send(&Command::Abor).await?;
+        let mut first = None;
+        if let Some(stream) = kept {
+            if let Ok(reply) = tokio::time::timeout(NOTICE, self.control.next_reply("ABOR")).await {
+                first = Some(reply?);
+            }
+            drop(stream);
+        }
+        let first = match first {
+            Some(reply) => reply,
+            None => self.control.reply("ABOR").await?,
+        };
+        self.abort_replies(first).await
+    }
+
     /// ABOR, and all replies that it causes (RFC 959 section 5.4): while a transfer runs these are the
     /// transfer's own and ABOR's, but servers are known to leave one of them out. A PWD behind it, sent when the
     /// first reply is here, marks the end: 257 can be nobody else's.
@@ -191,6 +256,10 @@ impl Driver {
         if !transfer {
             return Ok(first);
         }
+        self.abort_replies(first).await
+    }
+
+    async fn abort_replies(&mut self, first: Reply) -> Result<Reply, Error> {
         self.control.send(&Command::Pwd).await?;
         let mut last = first;
         for _ in 0..4 {

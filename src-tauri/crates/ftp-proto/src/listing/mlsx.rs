@@ -150,7 +150,8 @@ impl<'a> Facts<'a> {
         } else if is("unique") {
             self.unique = (!value.is_empty()).then_some(value);
         } else if is("UNIX.mode") {
-            self.mode = octal(value);
+            // pyftpdlib writes it as Python does.
+            self.mode = octal(value.strip_prefix(b"0o").unwrap_or(value));
         } else if is("UNIX.ownername") {
             self.owner.offer(2, value);
         } else if is("UNIX.owner") || is("UNIX.uid") {

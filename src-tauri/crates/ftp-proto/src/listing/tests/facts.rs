@@ -148,6 +148,10 @@ fn nonsense_in_facts_is_left_out() {
         at("1963-11-22T18:30:00Z")
     );
     assert_eq!(
+        mlsx("type=file;unix.mode=0o640; s").permissions,
+        Some(0o640)
+    );
+    assert_eq!(
         mlsx("type=file;UNIX.mode=0104755; s").permissions,
         Some(0o4755)
     );
