@@ -113,9 +113,7 @@ fn logs_in(kind: Kind, tls: Tls) {
     assert!(right.ask("RMD other").starts_with("250"));
     let set_time = match kind {
         Kind::Vsftpd => Some("MDTM 20010203040506 a dir/ä.txt"),
-        Kind::ProFtpd | Kind::PureFtpd | Kind::Pyftpdlib => {
-            Some("MFMT 20010203040506 a dir/ä.txt")
-        }
+        Kind::ProFtpd | Kind::PureFtpd | Kind::Pyftpdlib => Some("MFMT 20010203040506 a dir/ä.txt"),
         Kind::Aioftp => None,
     };
     if let Some(set_time) = set_time {
