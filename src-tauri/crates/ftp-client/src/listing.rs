@@ -61,7 +61,7 @@ impl Listing {
             Ok((opened, command, idle)) => {
                 let with_options = matches!(command, Command::List(Some(_)));
                 let decoder = match command {
-                    Command::Mlsd(_) => ListingDecoder::mlsd(),
+                    Command::Mlsd(_) => ListingDecoder::mlsd_at(jiff::Timestamp::now()),
                     _ => ListingDecoder::list(jiff::Timestamp::now()),
                 };
                 let download = Download::new(client, opened, command.redacted(), idle);

@@ -94,7 +94,7 @@ impl Remote for FtpRemote {
 
     async fn listed_size(&self, file: &RemotePath) -> Result<Option<u64>, RemoteError> {
         let entry = self.client.stat(file).await.map_err(remote_error)?;
-        Ok(entry.size.filter(|_| entry.kind == Kind::File))
+        Ok(entry.exact_size().filter(|_| entry.kind == Kind::File))
     }
 
     async fn modified(&self, file: &RemotePath) -> Result<Option<Timestamp>, RemoteError> {

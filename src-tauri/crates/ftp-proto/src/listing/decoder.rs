@@ -1,17 +1,26 @@
 use jiff::Timestamp;
+use memchr::memchr2;
 
-use super::{Line, parse_list_line, parse_mlsx};
+use super::{
+    Line, ListParsers,
+    ebcdic::{self, Sniffer},
+    reader::Reader,
+};
 
 /// The longest line of a listing, in bytes. Of a longer one this much is kept, as an unparsed line.
 pub const MAX_LINE: usize = 64 * 1024;
 
-/// Cuts a listing into lines as it comes in, and reads them.
+/// Cuts a listing into lines as it comes in, and reads them, in the order in which they came.
 ///
-/// Lines end with CR LF, LF, CR, or CR NUL. It holds what was fed and not yet taken, so take all lines after each
-/// [`feed`](Self::feed): then no more than one line stays behind.
+/// Lines end with CR LF, LF, CR, or CR NUL; a listing in EBCDIC becomes UTF-8 first. The dialect is found out from the
+/// lines: where the first ones may be several things, up to 64 of them are held back until it is clear. Beside these it
+/// holds what was fed and not yet taken, so take all lines after each [`feed`](Self::feed).
+///
+/// Whatever was asked for, servers answer MLSD with lines of LIST, and the other way round; both are read.
 #[derive(Debug)]
 pub struct ListingDecoder {
-    dialect: Dialect,
+    reader: Reader,
+    coding: Coding,
     buffer: Vec<u8>,
     /// Where the current line begins.
     start: usize,
@@ -22,10 +31,12 @@ pub struct ListingDecoder {
     finished: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Dialect {
-    Mlsd,
-    List(Timestamp),
+#[derive(Debug)]
+enum Coding {
+    /// The first line will tell.
+    Unknown(Sniffer),
+    Ascii,
+    Ebcdic,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,21 +48,35 @@ enum State {
 }
 
 impl ListingDecoder {
-    /// For the answer to MLSD.
+    /// For the answer to MLSD, of which every time has its year.
     #[must_use]
     pub fn mlsd() -> Self {
-        Self::new(Dialect::Mlsd)
+        Self::mlsd_at(Timestamp::UNIX_EPOCH)
     }
 
-    /// For the answer to LIST; `now` resolves dates without a year, see [`parse_list_line`].
+    /// For the answer to MLSD; `now` is for servers that answer with lines of LIST.
+    #[must_use]
+    pub fn mlsd_at(now: Timestamp) -> Self {
+        Self::new(Reader::new(true, now))
+    }
+
+    /// For the answer to LIST; `now` resolves dates without a year, see [`parse_list_line`](super::parse_list_line).
     #[must_use]
     pub fn list(now: Timestamp) -> Self {
-        Self::new(Dialect::List(now))
+        Self::new(Reader::new(false, now))
     }
 
-    fn new(dialect: Dialect) -> Self {
+    /// Asks these parsers too. To be called before anything is fed.
+    #[must_use]
+    pub fn with_parsers(mut self, parsers: ListParsers) -> Self {
+        self.reader.set_parsers(parsers);
+        self
+    }
+
+    fn new(reader: Reader) -> Self {
         Self {
-            dialect,
+            reader,
+            coding: Coding::Unknown(Sniffer::default()),
             buffer: Vec::new(),
             start: 0,
             scanned: 0,
@@ -70,7 +95,10 @@ impl ListingDecoder {
             self.scanned -= self.start;
             self.start = 0;
         }
-        self.buffer.extend_from_slice(bytes);
+        match self.coding {
+            Coding::Ebcdic => ebcdic::decode(bytes, &mut self.buffer),
+            _ => self.buffer.extend_from_slice(bytes),
+        }
     }
 
     /// Says that nothing more will come: a last line without an end counts.
@@ -81,33 +109,55 @@ impl ListingDecoder {
     /// The next line that says something: never [`Line::Skip`]. `None` means that more bytes are needed, or after
     /// [`finish`](Self::finish), that this was all.
     pub fn next_line(&mut self) -> Option<Line> {
+        if let Some(line) = self.reader.pop() {
+            return Some(line);
+        }
         loop {
-            let (start, end) = match self.cut()? {
-                Cut::Line(start, end) => (start, end),
-                Cut::Overlong(start, end) => {
-                    return Some(Line::Unparsed(self.buffer[start..end].to_vec()));
+            let read = match self.cut() {
+                Some(Cut::Line(start, end)) if start < end => {
+                    self.reader.read(&self.buffer[start..end])
+                }
+                Some(Cut::Line(..)) => None,
+                Some(Cut::Overlong(start, end)) => {
+                    self.reader.unparsed(&self.buffer[start..end]);
+                    self.reader.pop()
+                }
+                None => {
+                    if self.finished {
+                        self.reader.finish();
+                    }
+                    return self.reader.pop();
                 }
             };
-            match self.read(&self.buffer[start..end]) {
-                Line::Skip => {}
-                line => return Some(line),
+            if read.is_some() {
+                return read;
             }
         }
     }
 
-    fn read(&self, line: &[u8]) -> Line {
-        match self.dialect {
-            _ if line.is_empty() => Line::Skip,
-            Dialect::List(now) => parse_list_line(line, now),
-            Dialect::Mlsd => match parse_mlsx(line) {
-                Ok(entry) => Line::Entry(entry),
-                Err(_) => Line::Unparsed(line.to_vec()),
-            },
+    /// Whether it is known what the bytes mean. The first line tells.
+    fn knows_coding(&mut self) -> bool {
+        let Coding::Unknown(sniffer) = &mut self.coding else {
+            return true;
+        };
+        match sniffer.look(&self.buffer, self.finished) {
+            Some(true) => {
+                let mut decoded = Vec::with_capacity(self.buffer.len() + 16);
+                ebcdic::decode(&self.buffer, &mut decoded);
+                self.buffer = decoded;
+                self.coding = Coding::Ebcdic;
+            }
+            Some(false) => self.coding = Coding::Ascii,
+            None => return false,
         }
+        true
     }
 
     /// Takes the next line out of the buffer, without its end.
     fn cut(&mut self) -> Option<Cut> {
+        if matches!(self.coding, Coding::Unknown(_)) && !self.knows_coding() {
+            return None;
+        }
         loop {
             if self.after_cr && self.start < self.buffer.len() {
                 // The rest of CR LF or CR NUL.
@@ -117,9 +167,11 @@ impl ListingDecoder {
                 }
                 self.after_cr = false;
             }
-            let found = self.buffer[self.scanned..]
-                .iter()
-                .position(|byte| matches!(byte, b'\r' | b'\n'));
+            let found = match &self.buffer[self.scanned..] {
+                // For some bytes a plain loop is faster.
+                few if few.len() < 16 => few.iter().position(|byte| matches!(byte, b'\r' | b'\n')),
+                many => memchr2(b'\r', b'\n', many),
+            };
             let end = match found {
                 Some(offset) => self.scanned + offset,
                 None => self.buffer.len(),

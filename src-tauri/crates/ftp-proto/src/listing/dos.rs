@@ -1,13 +1,21 @@
+//! `dir` of Windows and its FTP server, and the listing of OS/2.
+
 use super::{
-    Entry, Kind, Modified, kind_by_name,
-    scan::{clock, is_blank, is_number, iso_date, short, to_u64},
+    Entry, Kind, Line, Modified,
+    date::{Order, numeric_date, twelve},
+    dialect::Context,
+    kind_by_name,
+    scan::{clock, grouped, is_blank, is_number, next, rounded, to_u64},
 };
-use crate::time::{Clock, utc};
+use crate::time::utc;
 
 /// Reads a line of `dir`, as Windows and its FTP server print it: the date, the time, `<DIR>` or the size, and the name.
-pub(super) fn parse(line: &[u8]) -> Option<Entry> {
+pub(super) fn parse(line: &[u8], context: &Context) -> Option<Line> {
     let (word, rest) = next(line)?;
-    let (year, month, day) = date(word)?;
+    if !word.first()?.is_ascii_digit() {
+        return None;
+    }
+    let (year, month, day) = numeric_date(word, context.order, Order::Mdy)?;
     let (word, rest) = next(rest)?;
     let (mut clock, parts, half) = clock(word)?;
     let rest = if half.is_empty() {
@@ -35,7 +43,10 @@ pub(super) fn parse(line: &[u8]) -> Option<Entry> {
         return None;
     }
     let mut entry = Entry::new(name, kind_by_name(kind, name));
-    entry.size = size.and_then(|Size(bytes)| bytes);
+    if let Some(Size { bytes, rounded }) = size {
+        entry.size = bytes;
+        entry.size_rounded = rounded;
+    }
     entry.target = target.map(<[u8]>::to_vec);
     entry.modified = Some(Modified {
         timestamp: utc(year, month, day, clock)?,
@@ -43,46 +54,7 @@ pub(super) fn parse(line: &[u8]) -> Option<Entry> {
         zone_known: false,
     });
     entry.raw = line.to_vec();
-    Some(entry)
-}
-
-/// The next word, and what stands behind it.
-fn next(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let start = text.iter().position(|byte| !is_blank(*byte))?;
-    let text = &text[start..];
-    let end = text
-        .iter()
-        .position(|byte| is_blank(*byte))
-        .unwrap_or(text.len());
-    Some(text.split_at(end))
-}
-
-/// Month, day and year with `-` or `/` between, in that order unless the first is no month; day, month and year with
-/// dots; or year, month and day with anything.
-fn date(word: &[u8]) -> Option<(u32, u32, u32)> {
-    if let Some(date) = iso_date(word) {
-        return Some(date);
-    }
-    let mark = *word.iter().find(|byte| !byte.is_ascii_digit())?;
-    let mut parts = word.split(|byte| *byte == mark);
-    let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || !matches!(mark, b'-' | b'/' | b'.') {
-        return None;
-    }
-    if a.len() == 4 {
-        return Some((short(a, 4)?, short(b, 2)?, short(c, 2)?));
-    }
-    let (first, second) = (short(a, 2)?, short(b, 2)?);
-    let year = match (c.len(), short(c, 4)?) {
-        (4, year) => year,
-        (2, year @ 70..) => 1900 + year,
-        (2, year) => 2000 + year,
-        _ => return None,
-    };
-    match (mark, first) {
-        (b'.', _) | (_, 13..) => Some((year, second, first)),
-        _ => Some((year, first, second)),
-    }
+    Some(Line::Entry(entry))
 }
 
 fn is_half(word: &[u8]) -> bool {
@@ -92,25 +64,9 @@ fn is_half(word: &[u8]) -> bool {
     )
 }
 
-/// Hours with AM or PM behind them.
-fn twelve(clock: Clock, half: &[u8]) -> Option<Clock> {
-    if !is_half(half) || !(1..=12).contains(&clock.hour) {
-        return None;
-    }
-    let noon = if half[0].eq_ignore_ascii_case(&b'p') {
-        12
-    } else {
-        0
-    };
-    Some(Clock {
-        hour: clock.hour % 12 + noon,
-        ..clock
-    })
-}
-
 fn marker(word: &[u8]) -> Option<Kind> {
     match word.to_ascii_uppercase().as_slice() {
-        b"<DIR>" => Some(Kind::Dir),
+        b"<DIR>" | b"<REP>" => Some(Kind::Dir),
         b"<JUNCTION>" | b"<SYMLINKD>" | b"<SYMLINK>" => Some(Kind::Link),
         _ => None,
     }
@@ -122,33 +78,30 @@ fn padded(marker: usize, rest: &[u8]) -> &[u8] {
     &rest[blanks.min(15 - marker.min(15))..]
 }
 
-/// Digits with separators between thousands, of which every country has its own.
-fn size(word: &[u8]) -> Option<Size> {
-    if is_number(word) {
-        return Some(Size(to_u64(word)));
-    }
-    let mut digits = Vec::with_capacity(word.len());
-    let mut groups = word.split(|byte| !byte.is_ascii_digit());
-    digits.extend_from_slice(
-        groups
-            .next()
-            .filter(|group| (1..=3).contains(&group.len()))?,
-    );
-    let separators = word
-        .iter()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'.' | b'\'' | 0xa0 | 0xc2));
-    for group in groups.filter(|group| !group.is_empty()) {
-        if group.len() != 3 {
-            return None;
-        }
-        digits.extend_from_slice(group);
-    }
-    separators.then(|| Size(to_u64(&digits)))
-}
-
 /// A size that was there, and its value unless it is too large.
 #[derive(Clone, Copy)]
-struct Size(Option<u64>);
+struct Size {
+    bytes: Option<u64>,
+    rounded: bool,
+}
+
+fn size(word: &[u8]) -> Option<Size> {
+    // In brackets: what is only on tape, says Windows.
+    let word = match word {
+        [b'(', inner @ .., b')'] => inner,
+        _ => word,
+    };
+    if let Some(bytes) = grouped(word) {
+        return Some(Size {
+            bytes,
+            rounded: false,
+        });
+    }
+    rounded(word).map(|bytes| Size {
+        bytes,
+        rounded: bytes.is_some(),
+    })
+}
 
 /// Splits `name [target]`.
 fn split_target(text: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -159,4 +112,47 @@ fn split_target(text: &[u8]) -> (&[u8], Option<&[u8]>) {
         Some(at) if at > 0 => (&inner[..at], Some(&inner[at + 2..])),
         _ => (text, None),
     }
+}
+
+/// Reads a line of OS/2: the size, the attributes or `DIR`, the date, the time, and the name.
+pub(super) fn parse_os2(line: &[u8], context: &Context) -> Option<Line> {
+    let (word, mut rest) = next(line)?;
+    if !is_number(word) {
+        return None;
+    }
+    let size = to_u64(word);
+    let mut kind = Kind::File;
+    let date = loop {
+        let (word, after) = next(rest)?;
+        rest = after;
+        if word.first()?.is_ascii_digit() {
+            break numeric_date(word, context.order, Order::Mdy)?;
+        }
+        if word == b"DIR" {
+            kind = Kind::Dir;
+        } else if !word.iter().all(|byte| b"ADHRSENP-".contains(byte)) {
+            return None;
+        }
+    };
+    let (word, rest) = next(rest)?;
+    let (mut clock, parts, half) = clock(word)?;
+    if !half.is_empty() {
+        clock = twelve(clock, half)?;
+    }
+    let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
+    // Two blanks stand before the name.
+    let name = &rest[blanks.min(2)..];
+    if name.is_empty() || blanks == 0 {
+        return None;
+    }
+    let (year, month, day) = date;
+    let mut entry = Entry::new(name, kind_by_name(kind, name));
+    entry.size = size.filter(|_| kind == Kind::File);
+    entry.modified = Some(Modified {
+        timestamp: utc(year, month, day, clock)?,
+        precision: parts.into(),
+        zone_known: false,
+    });
+    entry.raw = line.to_vec();
+    Some(Line::Entry(entry))
 }

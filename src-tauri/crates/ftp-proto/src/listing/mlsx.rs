@@ -1,4 +1,4 @@
-use super::{Entry, Kind, Modified, kind_by_name, lossy, scan::to_u64};
+use super::{Entry, Kind, Line, Modified, kind_by_name, lossy, scan::to_u64};
 use crate::{escape, parse_time};
 
 /// A line that is no entry of MLSD or MLST.
@@ -55,6 +55,35 @@ pub fn parse_mlsx(line: &[u8]) -> Result<Entry, ListError> {
         return Err(no_name());
     }
     Ok(facts.entry(name, line))
+}
+
+/// Reads a line of MLSD in an answer to LIST, where it must begin with a fact that is known.
+pub(super) fn in_a_list(line: &[u8]) -> Option<Line> {
+    const KNOWN: [&str; 10] = [
+        "type",
+        "size",
+        "sizd",
+        "modify",
+        "create",
+        "perm",
+        "unique",
+        "lang",
+        "media-type",
+        "charset",
+    ];
+    let inner = line.strip_prefix(b" ").unwrap_or(line);
+    let word = inner
+        .iter()
+        .take(20)
+        .position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'.' | b'-' | b'_'))?;
+    let known = KNOWN
+        .iter()
+        .any(|fact| inner[..word].eq_ignore_ascii_case(fact.as_bytes()))
+        || inner[..word].contains(&b'.');
+    if inner.get(word) != Some(&b'=') || !known || !inner.contains(&b' ') {
+        return None;
+    }
+    parse_mlsx(line).ok().map(Line::Entry)
 }
 
 #[derive(Default)]
@@ -245,7 +274,7 @@ fn target_end(value: &[u8]) -> Option<usize> {
 }
 
 /// Permission bits in octal; the bits of the file's type, which some servers leave in, are dropped.
-fn octal(digits: &[u8]) -> Option<u32> {
+pub(super) fn octal(digits: &[u8]) -> Option<u32> {
     let plain = !digits.is_empty()
         && digits.len() <= 8
         && digits.iter().all(|byte| (b'0'..=b'7').contains(byte));

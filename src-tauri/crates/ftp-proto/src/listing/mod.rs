@@ -1,20 +1,34 @@
-//! Listings: the facts of MLSD and MLST, and the lines of LIST in the forms of Unix and DOS.
+//! Listings: the facts of MLSD and MLST, and the lines of LIST in every dialect that is known (see `docs/listings.md`).
 //!
 //! Names are bytes, and nobody has checked them: a listing is a stranger's text. What no parser understands is
 //! kept as it came.
 
+mod date;
 mod decoder;
+mod dialect;
 mod dos;
+mod ebcdic;
+mod eplf;
 mod format;
+mod ibm;
 mod mlsx;
+mod months;
+mod mvs;
+mod odd;
+mod parsers;
+mod reader;
 mod scan;
+mod summary;
+mod tandem;
 mod unix;
+mod vms;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use decoder::{ListingDecoder, MAX_LINE};
 pub use format::{MlsxFacts, format_list, format_mlsx, permissions_text};
 pub use mlsx::{ListError, parse_mlsx};
+pub use parsers::{ListParsers, ParseListLine};
 
 use crate::Precision;
 
@@ -46,6 +60,29 @@ pub struct Modified {
     pub zone_known: bool,
 }
 
+impl Modified {
+    /// The same time where the server's clock is `offset` seconds ahead of UTC (3600 for UTC+1). A time of which the
+    /// zone is known already stays as it is, and so does a date without a time of day: it is no moment.
+    #[must_use]
+    pub fn in_zone(self, offset: i32) -> Self {
+        if self.zone_known || self.precision == Precision::Day {
+            return self;
+        }
+        match self
+            .timestamp
+            .checked_sub(SignedDuration::from_secs(i64::from(offset)))
+        {
+            Ok(timestamp) => Self {
+                timestamp,
+                zone_known: true,
+                ..self
+            },
+            // At the end of all days.
+            Err(_) => self,
+        }
+    }
+}
+
 /// One entry of a listing. What the server didn't say is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -56,6 +93,9 @@ pub struct Entry {
     pub kind: Kind,
     /// The size in bytes. LIST shows one for folders too, which means nothing.
     pub size: Option<u64>,
+    /// True where the size is not exact: the listing had it in blocks, in records, or as `1.5K`. See
+    /// [`exact_size`](Self::exact_size).
+    pub size_rounded: bool,
     /// When it was changed.
     pub modified: Option<Modified>,
     /// The permission bits, 0 to 0o7777.
@@ -72,6 +112,10 @@ pub struct Entry {
     pub target: Option<Vec<u8>>,
     /// The `unique` fact (RFC 3659 section 7.5.2): two entries with the same one are the same file.
     pub unique: Option<Box<str>>,
+    /// The number of records or lines, from systems whose files are made of these.
+    pub records: Option<u64>,
+    /// The version of the file, or its generation, where a system keeps several.
+    pub version: Option<u32>,
     /// The line it was read from; empty for an entry that wasn't.
     pub raw: Vec<u8>,
 }
@@ -84,6 +128,7 @@ impl Entry {
             name: name.into(),
             kind,
             size: None,
+            size_rounded: false,
             modified: None,
             permissions: None,
             perm: None,
@@ -92,8 +137,16 @@ impl Entry {
             links: None,
             target: None,
             unique: None,
+            records: None,
+            version: None,
             raw: Vec::new(),
         }
+    }
+
+    /// The size in bytes, unless it is a rounded one: what can be compared with that of a copy.
+    #[must_use]
+    pub fn exact_size(&self) -> Option<u64> {
+        self.size.filter(|_| !self.size_rounded)
     }
 }
 
@@ -104,22 +157,23 @@ pub enum Line {
     Entry(Entry),
     /// A line that no parser understands, without its end; cut where it is longer than [`MAX_LINE`].
     Unparsed(Vec<u8>),
-    /// An empty line, or `total 12`.
+    /// An empty line, a sum such as `total 12`, or the heading of a table.
     Skip,
 }
 
-/// Reads one line of LIST, without its end: in the form of Unix `ls -l`, or of DOS `dir`.
+/// Reads one line of LIST, without its end, in any dialect but bare names: [`ListingDecoder`] does better, since the other
+/// lines of a listing help to understand one.
 ///
 /// `now` is the reference for dates without a year, which are the latest ones at most 24 hours ahead of it.
 #[must_use]
 pub fn parse_list_line(line: &[u8], now: Timestamp) -> Line {
-    if line.trim_ascii().is_empty() || scan::is_total(line) {
-        return Line::Skip;
-    }
-    match unix::parse(line, now).or_else(|| dos::parse(line)) {
-        Some(entry) => Line::Entry(entry),
-        None => Line::Unparsed(line.to_vec()),
-    }
+    parse_list_line_with(line, now, &ListParsers::new())
+}
+
+/// As [`parse_list_line`], with parsers of one's own before or after the dialects.
+#[must_use]
+pub fn parse_list_line_with(line: &[u8], now: Timestamp, parsers: &ListParsers) -> Line {
+    reader::alone(line, now, parsers)
 }
 
 /// `.` and `..` are what they are, whatever the server calls them.

@@ -1,8 +1,6 @@
-//! What the dialects share: fields between blanks, months, and times of day.
+//! What the dialects share: fields between blanks, numbers, and times of day.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-
-use crate::time::{Clock, leading_digits, milliseconds, number, utc};
+use crate::time::{Clock, leading_digits, milliseconds, number};
 
 /// As many fields as are looked at before the name; user names may have blanks.
 const MAX_FIELDS: usize = 24;
@@ -59,6 +57,17 @@ impl<'a> Fields<'a> {
         &self.line[self.ends[first].0..self.ends[last].1]
     }
 
+    /// How many blanks stand between this field and the next one.
+    pub(super) fn gap(&self, index: usize) -> usize {
+        match (
+            self.ends[..self.count].get(index),
+            self.ends[..self.count].get(index + 1),
+        ) {
+            (Some((_, end)), Some((start, _))) => start - end,
+            _ => 0,
+        }
+    }
+
     /// What stands behind the field, with the blanks.
     pub(super) fn after(&self, index: usize) -> &'a [u8] {
         &self.line[self.ends[index].1..]
@@ -87,146 +96,6 @@ pub(super) fn to_u64(digits: &[u8]) -> Option<u64> {
 /// A number of at most `most` digits.
 pub(super) fn short(digits: &[u8], most: usize) -> Option<u32> {
     (digits.len() <= most && is_number(digits)).then(|| number(digits))
-}
-
-/// True for `total 12` and its translations.
-pub(super) fn is_total(line: &[u8]) -> bool {
-    let fields = Fields::new(line, 0);
-    let word = fields.get(0).trim_ascii_end();
-    let word = word.strip_suffix(b":").unwrap_or(word);
-    let words: [&[u8]; 7] = [
-        b"total",
-        b"totale",
-        b"totaal",
-        b"insgesamt",
-        b"summe",
-        b"totalt",
-        b"razem",
-    ];
-    fields.len() == 2
-        && words.iter().any(|known| word.eq_ignore_ascii_case(known))
-        && fields.get(1).first().is_some_and(u8::is_ascii_digit)
-}
-
-/// A month from 1 to 12 by its name, cut to three letters or not, in the languages that servers were seen to speak.
-pub(super) fn month(word: &[u8]) -> Option<u32> {
-    const ENGLISH: [&[u8; 3]; 12] = [
-        b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov",
-        b"dec",
-    ];
-    let word = word
-        .strip_suffix(b".")
-        .or_else(|| word.strip_suffix(b","))
-        .unwrap_or(word);
-    let &[a, b, c, ..] = word else { return None };
-    let head = [a, b, c].map(|byte| byte.to_ascii_lowercase());
-    let index = ENGLISH.iter().position(|name| **name == head);
-    if let Some(index) = index
-        && (word.len() == 3 || is_long_month(word))
-    {
-        return u32::try_from(index + 1).ok();
-    }
-    foreign_month(word)
-}
-
-fn is_long_month(word: &[u8]) -> bool {
-    const LONG: [&[u8]; 12] = [
-        b"january",
-        b"february",
-        b"march",
-        b"april",
-        b"may",
-        b"june",
-        b"july",
-        b"august",
-        b"september",
-        b"october",
-        b"november",
-        b"december",
-    ];
-    word.eq_ignore_ascii_case(b"sept") || LONG.iter().any(|name| word.eq_ignore_ascii_case(name))
-}
-
-/// Months that are no English ones. In UTF-8 and in Latin-1, since servers that translate them rarely say how.
-fn foreign_month(word: &[u8]) -> Option<u32> {
-    const NAMES: [(&str, u32); 46] = [
-        ("janv", 1),
-        ("gen", 1),
-        ("ene", 1),
-        ("jän", 1),
-        ("jänner", 1),
-        ("januar", 1),
-        ("febr", 2),
-        ("févr", 2),
-        ("fév", 2),
-        ("fev", 2),
-        ("februar", 2),
-        ("mär", 3),
-        ("märz", 3),
-        ("mrz", 3),
-        ("mars", 3),
-        ("mrt", 3),
-        ("márc", 3),
-        ("abr", 4),
-        ("avr", 4),
-        ("ápr", 4),
-        ("mai", 5),
-        ("mei", 5),
-        ("maj", 5),
-        ("mag", 5),
-        ("máj", 5),
-        ("juin", 6),
-        ("giu", 6),
-        ("jún", 6),
-        ("juni", 6),
-        ("juil", 7),
-        ("lug", 7),
-        ("júl", 7),
-        ("juli", 7),
-        ("août", 8),
-        ("aoû", 8),
-        ("ago", 8),
-        ("set", 9),
-        ("szept", 9),
-        ("sett", 9),
-        ("okt", 10),
-        ("ott", 10),
-        ("out", 10),
-        ("dez", 12),
-        ("dic", 12),
-        ("déc", 12),
-        ("des", 12),
-    ];
-    let matches = |name: &str| {
-        let mut letters = name.chars();
-        let mut rest = word;
-        loop {
-            let Some(letter) = letters.next() else {
-                return rest.is_empty();
-            };
-            let mut utf8 = [0; 4];
-            let small = letter.encode_utf8(&mut utf8).as_bytes();
-            let latin1 = [u8::try_from(u32::from(letter)).unwrap_or(0)];
-            let Some(tail) =
-                strip_ignoring_case(rest, small).or_else(|| strip_ignoring_case(rest, &latin1))
-            else {
-                return false;
-            };
-            rest = tail;
-        }
-    };
-    if let Some(digits) = word.strip_suffix("月".as_bytes()) {
-        return short(digits, 2);
-    }
-    NAMES
-        .iter()
-        .find(|(name, _)| matches(name))
-        .map(|(_, month)| *month)
-}
-
-fn strip_ignoring_case<'a>(text: &'a [u8], head: &[u8]) -> Option<&'a [u8]> {
-    let (start, rest) = text.split_at_checked(head.len())?;
-    start.eq_ignore_ascii_case(head).then_some(rest)
 }
 
 /// `H:MM`, `HH:MM:SS` or `HH:MM:SS.fff`, what is left behind it, and whether it had seconds and a fraction.
@@ -279,27 +148,89 @@ fn two_after(mark: u8, text: &[u8]) -> Option<(u32, &[u8])> {
     }
 }
 
-/// `YYYY-MM-DD`.
-pub(super) fn iso_date(text: &[u8]) -> Option<(u32, u32, u32)> {
-    match text {
-        [year @ .., b'-', m1, m2, b'-', d1, d2] if year.len() == 4 => Some((
-            short(year, 4)?,
-            short(&[*m1, *m2], 2)?,
-            short(&[*d1, *d2], 2)?,
-        )),
-        _ => None,
+/// Digits with separators between thousands, of which every country has its own: the value, none inside where it is
+/// too large.
+pub(super) fn grouped(word: &[u8]) -> Option<Option<u64>> {
+    if is_number(word) {
+        return Some(to_u64(word));
     }
+    let mut digits = Vec::with_capacity(word.len());
+    let mut groups = word.split(|byte| !byte.is_ascii_digit());
+    digits.extend_from_slice(
+        groups
+            .next()
+            .filter(|group| (1..=3).contains(&group.len()))?,
+    );
+    let separators = word
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'.' | b'\'' | 0xa0 | 0xc2));
+    if !separators || !word.last()?.is_ascii_digit() {
+        return None;
+    }
+    for group in groups.filter(|group| !group.is_empty()) {
+        if group.len() != 3 {
+            return None;
+        }
+        digits.extend_from_slice(group);
+    }
+    Some(to_u64(&digits))
 }
 
-/// A date without a year: the latest one that is at most a day ahead of `now`, because the server's clock and zone are its
-/// own. A 29th of February is in the nearest leap year before that.
-pub(super) fn yearless(month: u32, day: u32, clock: Clock, now: Timestamp) -> Option<Timestamp> {
-    let limit = now
-        .checked_add(SignedDuration::from_hours(24))
-        .unwrap_or(Timestamp::MAX);
-    let latest = u32::try_from(TimeZone::UTC.to_datetime(limit).year()).ok()?;
-    // Eight years back there is a leap year, even around 1900.
-    (0..=8)
-        .filter_map(|back| utc(latest.checked_sub(back)?, month, day, clock))
-        .find(|timestamp| *timestamp <= limit)
+/// A rounded number of bytes such as `1.5K`, `12M` or `3,2GB`, in the units of `ls -h` (1024).
+pub(super) fn rounded(word: &[u8]) -> Option<Option<u64>> {
+    let digits = leading_digits(word);
+    if digits == 0 {
+        return None;
+    }
+    let (whole, rest) = word.split_at(digits);
+    let (tenths, rest) = match rest {
+        [b'.' | b',', fraction @ ..] if leading_digits(fraction) > 0 => {
+            let digits = leading_digits(fraction);
+            (&fraction[..digits.min(3)], &fraction[digits..])
+        }
+        _ => (&b""[..], rest),
+    };
+    let shift = match rest.first()? {
+        b'K' | b'k' => 10,
+        b'M' => 20,
+        b'G' => 30,
+        b'T' => 40,
+        b'P' => 50,
+        _ => return None,
+    };
+    if !matches!(&rest[1..], b"" | b"B" | b"b" | b"iB") {
+        return None;
+    }
+    let unit = 1_u64 << shift;
+    let fraction = to_u64(tenths).map_or(0, |value| {
+        // At most three digits of a unit of at most 2^50: no overflow.
+        value * unit / 10_u64.pow(u32::try_from(tenths.len()).unwrap_or(0))
+    });
+    Some(
+        to_u64(whole)
+            .and_then(|whole| whole.checked_mul(unit))
+            .and_then(|bytes| bytes.checked_add(fraction)),
+    )
+}
+
+/// The next word, and what stands behind it.
+pub(super) fn next(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let start = text.iter().position(|byte| !is_blank(*byte))?;
+    let text = &text[start..];
+    let end = text
+        .iter()
+        .position(|byte| is_blank(*byte))
+        .unwrap_or(text.len());
+    Some(text.split_at(end))
+}
+
+/// Without blanks on either side.
+pub(super) fn trim(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
 }

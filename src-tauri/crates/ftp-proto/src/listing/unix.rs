@@ -1,46 +1,52 @@
-use jiff::{SignedDuration, Timestamp};
+//! `ls -l`, and what has its shape: NetWare, NetPresenz, Connect:Enterprise, and servers that pose as Unix.
 
 use super::{
-    Entry, Kind, Modified, kind_by_name, lossy,
-    scan::{Fields, Parts, clock, is_blank, is_number, iso_date, month, short, to_u64, yearless},
-};
-use crate::{
-    Precision,
-    time::{Clock, utc},
+    Entry, Kind, Line,
+    date::{Date, Now},
+    dialect::Context,
+    kind_by_name, lossy,
+    scan::{Fields, grouped, is_blank, is_number, rounded, short, to_u64, trim},
 };
 
 /// Reads a line of `ls -l`: the mode, links, owner, group, size, date and name, of which links, owner and group may
 /// be missing. Exactly one blank stands between the date and the name; more belong to the name.
-pub(super) fn parse(line: &[u8], now: Timestamp) -> Option<Entry> {
+pub(super) fn parse(line: &[u8], context: &Context) -> Option<Line> {
     let start = mode_start(line)?;
     let (mode, after_mode) = Mode::parse(&line[start..])?;
     let fields = Fields::new(line, start + after_mode);
-    let (date_at, date) = (1..fields.len()).find_map(|at| {
-        size_before(&fields, at, mode.kind)?;
-        Some((at, Date::parse(&fields, at, now)?))
-    })?;
-    let size = size_before(&fields, date_at, mode.kind)?;
+    let (size, date_at, date) = find_date(&fields, mode.kind, context.now)?;
     let rest = fields.after(date.last);
-    let name = rest
+    let mut name = rest
         .get(1..)
         .filter(|name| is_blank(rest[0]) && !name.is_empty())?;
+    if mode.style == Style::Rights {
+        // These fill up their date column.
+        name = trim(name);
+        if name.is_empty() {
+            return None;
+        }
+    }
     let (name, target) = match mode.kind {
         Kind::Link => split_target(name, size.bytes),
         _ => (name, None),
     };
-    let name = match name.strip_suffix(b"/") {
-        // The mark of `ls -F`: no name has a slash.
-        Some(bare) if mode.kind == Kind::Dir && !bare.is_empty() => bare,
-        _ => name,
-    };
+    let name = unmarked(name, &mode);
     let mut entry = Entry::new(name, kind_by_name(mode.kind, name));
     entry.size = size.bytes;
+    entry.size_rounded = size.rounded;
     entry.modified = Some(date.modified);
     entry.permissions = mode.bits;
     entry.target = target.map(<[u8]>::to_vec);
     entry.raw = line.to_vec();
-    people(&mut entry, &fields, date_at - size.fields, size.glued);
-    Some(entry)
+    match mode.style {
+        Style::Mailbox => {
+            // Protocol, mode, owner, number of the batch.
+            let owner = fields.get(if after_mode > MODE { 2 } else { 0 });
+            entry.owner = (date_at > 3).then(|| lossy(owner));
+        }
+        _ => people(&mut entry, &fields, date_at - size.fields, &size),
+    }
+    Some(Line::Entry(entry))
 }
 
 /// Where the mode begins: at the start, or behind the number of the inode or of the blocks.
@@ -54,6 +60,12 @@ fn mode_start(line: &[u8]) -> Option<usize> {
         if number == 0 {
             break;
         }
+        // Blocks of `ls -sh`.
+        let word = line[at + number..]
+            .iter()
+            .take_while(|byte| matches!(byte, b'.' | b',' | b'0'..=b'9' | b'K' | b'M' | b'G'))
+            .count();
+        let number = number + word;
         let blanks = line[at + number..]
             .iter()
             .take_while(|byte| is_blank(**byte))
@@ -69,39 +81,96 @@ fn mode_start(line: &[u8]) -> Option<usize> {
 struct Mode {
     kind: Kind,
     bits: Option<u32>,
+    style: Style,
 }
+
+/// Who writes such a mode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Ls,
+    /// `[RWCEAFMS]`: the rights of NetWare.
+    Rights,
+    /// `-C--E-----`: the flags of a batch in a mailbox of Connect:Enterprise.
+    Mailbox,
+}
+
+/// The letters of `drwxr-xr-x`.
+const MODE: usize = 10;
 
 impl Mode {
     /// Reads `drwxr-xr-x`, with the mark of an access list behind it, and gives its length.
     fn parse(text: &[u8]) -> Option<(Self, usize)> {
-        let (head, rest) = text.split_at_checked(10)?;
-        let kind = match head[0] {
-            b'-' => Kind::File,
+        let kind = match *text.first()? {
+            b'-' | b'C' | b'M' => Kind::File,
             b'd' => Kind::Dir,
             b'l' => Kind::Link,
-            b'b' | b'c' | b'p' | b's' | b'D' | b'C' | b'M' | b'P' | b'n' | b'w' | b'?' => {
-                Kind::Other
-            }
+            b'b' | b'c' | b'p' | b's' | b'D' | b'P' | b'n' | b'w' | b'?' => Kind::Other,
             _ => return None,
         };
+        Self::letters(kind, text).or_else(|| Self::odd(kind, text))
+    }
+
+    fn letters(kind: Kind, text: &[u8]) -> Option<(Self, usize)> {
+        let (head, rest) = text.split_at_checked(MODE)?;
         let letters = &head[1..];
         if !letters.iter().all(|byte| b"rwxsStTlL-?".contains(byte)) {
             return None;
         }
         let length = match rest.first() {
             None => return None,
-            Some(b'+' | b'.' | b'@') => 11,
+            Some(b'+' | b'.' | b'@') => MODE + 1,
             // A wide number of links may follow at once.
-            Some(byte) if is_blank(*byte) || byte.is_ascii_digit() => 10,
+            Some(byte) if is_blank(*byte) || byte.is_ascii_digit() => MODE,
             Some(_) => return None,
         };
-        Some((
-            Self {
-                kind,
-                bits: permission_bits(letters),
-            },
-            length,
-        ))
+        let mode = Self {
+            kind,
+            bits: permission_bits(letters),
+            style: Style::Ls,
+        };
+        Some((mode, length))
+    }
+
+    /// What is not the mode of a Unix, but stands in its place.
+    fn odd(kind: Kind, text: &[u8]) -> Option<(Self, usize)> {
+        let mode = |kind, style, length| {
+            let bits = None;
+            Some((Self { kind, bits, style }, length))
+        };
+        let rest = &text[1..];
+        let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
+        if let [b'[', rights @ ..] = &rest[blanks..] {
+            let end = rights.iter().position(|byte| *byte == b']')?;
+            let known = rights[..end]
+                .iter()
+                .all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b' '));
+            let known = known && (1..=12).contains(&end);
+            return known.then(|| mode(kind, Style::Rights, 1 + blanks + 1 + end + 1))?;
+        }
+        if blanks > 0 {
+            // The type alone.
+            return matches!(kind, Kind::File | Kind::Dir | Kind::Link)
+                .then(|| mode(kind, Style::Ls, 1))?;
+        }
+        if kind != Kind::File || text[0] != b'-' {
+            return None;
+        }
+        let run = text.iter().position(|byte| is_blank(*byte))?;
+        let word = &text[..run];
+        if matches!(run, 9 | 10) && word.iter().all(|byte| b"drwx-".contains(byte)) {
+            // Sterling's servers lose a letter, and have the type in the second place.
+            let kind = if word[1] == b'd' { Kind::Dir } else { kind };
+            return mode(kind, Style::Ls, run);
+        }
+        let flags = word
+            .iter()
+            .take(MODE)
+            .all(|byte| byte.is_ascii_uppercase() || *byte == b'-');
+        let named = word.iter().skip(MODE).all(u8::is_ascii_alphanumeric);
+        let length = if run > MODE { MODE + 1 } else { MODE };
+        (flags && named && (MODE..=MODE + 4).contains(&run))
+            .then(|| mode(kind, Style::Mailbox, length.min(run)))?
+            .map(|(mode, length)| (mode, if length > MODE { MODE } else { length }))
     }
 }
 
@@ -136,19 +205,57 @@ fn permission_bits(letters: &[u8]) -> Option<u32> {
 
 struct Size<'a> {
     bytes: Option<u64>,
+    rounded: bool,
     /// How many fields it takes.
     fields: usize,
     /// The group, where the size is written right behind it.
     glued: Option<&'a [u8]>,
 }
 
-/// The size in front of the date at field `at`: a number, `8, 0` of a device, or a rounded number such as `1.5K`, which is
-/// as good as none.
+/// The size, the field where the date begins, and the date.
+fn find_date<'a>(fields: &Fields<'a>, kind: Kind, now: Now) -> Option<(Size<'a>, usize, Date)> {
+    let with_size = |at: usize| {
+        let size = size_before(fields, at, kind)?;
+        Some((size, at, Date::parse(fields, at, now)?))
+    };
+    // Nearly always: links, owner, group and size, or fewer, and an English month.
+    for at in 1..fields.len().min(6) {
+        if let [a, b'a'..=b'z', b'a'..=b'z'] = fields.get(at)
+            && a.is_ascii_uppercase()
+            && let Some(found) = with_size(at)
+        {
+            return Some(found);
+        }
+    }
+    if let Some(found) = (1..fields.len()).find_map(with_size) {
+        return Some(found);
+    }
+    let epoch = |at: usize| {
+        let size = size_before(fields, at, kind)?;
+        Some((size, at, Date::epoch(fields, at)?))
+    };
+    if let Some(found) = (1..fields.len()).find_map(epoch) {
+        return Some(found);
+    }
+    // No size at all.
+    let none = Size {
+        bytes: None,
+        rounded: false,
+        fields: 0,
+        glued: None,
+    };
+    let (at, date) =
+        (1..fields.len().min(6)).find_map(|at| Some((at, Date::parse(fields, at, now)?)))?;
+    Some((none, at, date))
+}
+
+/// The size in front of the date at field `at`: a number, `8, 0` of a device, or a rounded number such as `1.5K`.
 fn size_before<'a>(fields: &Fields<'a>, at: usize, kind: Kind) -> Option<Size<'a>> {
     let field = fields.get(at.checked_sub(1)?);
     let size = |bytes, fields| {
         Some(Size {
             bytes,
+            rounded: false,
             fields,
             glued: None,
         })
@@ -162,6 +269,9 @@ fn size_before<'a>(fields: &Fields<'a>, at: usize, kind: Kind) -> Option<Size<'a
             size(to_u64(field), 1)
         };
     }
+    if !field.first()?.is_ascii_digit() {
+        return glued(field, at);
+    }
     if kind == Kind::Other
         && let Some(comma) = field.iter().position(|byte| *byte == b',')
         && is_number(&field[..comma])
@@ -169,15 +279,21 @@ fn size_before<'a>(fields: &Fields<'a>, at: usize, kind: Kind) -> Option<Size<'a
     {
         return size(None, 1);
     }
-    if let [number @ .., b'K' | b'M' | b'G' | b'T' | b'k'] = field
-        && !number.is_empty()
-        && number
-            .iter()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
-    {
-        return size(None, 1);
+    if let Some(bytes) = grouped(field) {
+        return size(bytes, 1);
     }
-    // A column that was too narrow: the group's name and the size as one word.
+    if let Some(bytes) = rounded(field) {
+        let rounded = bytes.is_some();
+        return Some(Size {
+            rounded,
+            ..size(bytes, 1)?
+        });
+    }
+    glued(field, at)
+}
+
+/// A column that was too narrow: the group's name and the size as one word.
+fn glued(field: &[u8], at: usize) -> Option<Size<'_>> {
     let digits = field
         .iter()
         .rev()
@@ -187,126 +303,29 @@ fn size_before<'a>(fields: &Fields<'a>, at: usize, kind: Kind) -> Option<Size<'a
     (at >= 3 && digits >= 4 && letters > 0 && field[..letters].iter().all(u8::is_ascii_alphabetic))
         .then(|| Size {
             bytes: to_u64(&field[letters..]),
+            rounded: false,
             fields: 1,
             glued: Some(&field[..letters]),
         })
 }
 
-struct Date {
-    modified: Modified,
-    /// The field where it ends.
-    last: usize,
-}
-
-impl Date {
-    /// Reads a date that begins at field `at`.
-    fn parse(fields: &Fields<'_>, at: usize, now: Timestamp) -> Option<Self> {
-        let first = fields.get(at);
-        if let Some(date) = iso_date(first) {
-            return Self::iso(fields, at, date);
-        }
-        if let [m1, m2, b'-', d1, d2] = first {
-            let (month, day) = (short(&[*m1, *m2], 2)?, short(&[*d1, *d2], 2)?);
-            return Self::day_and_time(fields, at + 1, month, day, now);
-        }
-        let second = fields.get(at + 1);
-        let (month, day) = match month(first) {
-            Some(month) => (month, day(second)?),
-            None => (self::month(second)?, day(first)?),
-        };
-        Self::day_and_time(fields, at + 2, month, day, now)
-    }
-
-    /// Reads the year or the time at field `at`, behind a month and a day.
-    fn day_and_time(
-        fields: &Fields<'_>,
-        at: usize,
-        month: u32,
-        day: u32,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let field = fields.get(at);
-        let done = |timestamp, precision, last| Self {
-            modified: Modified {
-                timestamp,
-                precision,
-                zone_known: false,
-            },
-            last,
-        };
-        if let Some((clock, parts, b"")) = clock(field) {
-            // With seconds, a year may follow (`ls -T`).
-            let year = fields.get(at + 1);
-            if parts != Parts::Minutes
-                && year.len() == 4
-                && fields.len() > at + 2
-                && is_number(year)
-            {
-                let timestamp = utc(short(year, 4)?, month, day, clock)?;
-                return Some(done(timestamp, parts.into(), at + 1));
-            }
-            return Some(done(yearless(month, day, clock, now)?, parts.into(), at));
-        }
-        let year = field.strip_suffix("年".as_bytes()).unwrap_or(field);
-        let timestamp = utc(
-            short(year, 4).filter(|_| year.len() == 4)?,
-            month,
-            day,
-            Clock::default(),
-        )?;
-        Some(done(timestamp, Precision::Day, at))
-    }
-
-    /// Reads the time and the zone behind a date with a year.
-    fn iso(fields: &Fields<'_>, at: usize, (year, month, day): (u32, u32, u32)) -> Option<Self> {
-        let Some((clock, parts, b"")) = clock(fields.get(at + 1)) else {
-            return Some(Self {
-                modified: Modified {
-                    timestamp: utc(year, month, day, Clock::default())?,
-                    precision: Precision::Day,
-                    zone_known: false,
-                },
-                last: at,
-            });
-        };
-        let local = utc(year, month, day, clock)?;
-        let zone = zone(fields.get(at + 2)).filter(|_| parts != Parts::Minutes);
-        Some(Self {
-            modified: Modified {
-                timestamp: match zone {
-                    Some(offset) => local.checked_sub(offset).ok()?,
-                    None => local,
-                },
-                precision: parts.into(),
-                zone_known: zone.is_some(),
-            },
-            last: if zone.is_some() { at + 2 } else { at + 1 },
-        })
-    }
-}
-
-fn day(field: &[u8]) -> Option<u32> {
-    let field = field
-        .strip_suffix(b".")
-        .or_else(|| field.strip_suffix(b","))
-        .or_else(|| field.strip_suffix("日".as_bytes()))
-        .unwrap_or(field);
-    short(field, 2).filter(|day| (1..=31).contains(day))
-}
-
-/// `+0100`.
-fn zone(field: &[u8]) -> Option<SignedDuration> {
-    let (sign, digits) = match field {
-        [b'+', digits @ ..] => (1, digits),
-        [b'-', digits @ ..] => (-1, digits),
-        _ => return None,
+/// The name without the mark of `ls -F`, where the mode says the same as the mark.
+fn unmarked<'a>(name: &'a [u8], mode: &Mode) -> &'a [u8] {
+    let Some((mark, bare)) = name.split_last() else {
+        return name;
     };
-    if digits.len() != 4 {
-        return None;
+    let is_mark = match (mark, mode.kind) {
+        // No name has a slash.
+        (b'/', Kind::Dir) => true,
+        (b'*', Kind::File) => mode.bits.is_some_and(|bits| bits & 0o111 != 0),
+        (b'@', Kind::Link) | (b'|' | b'=', Kind::Other) => true,
+        _ => false,
+    };
+    if is_mark && !bare.is_empty() {
+        bare
+    } else {
+        name
     }
-    let (hours, minutes) = (short(&digits[..2], 2)?, short(&digits[2..], 2)?);
-    (hours < 24 && minutes < 60)
-        .then(|| SignedDuration::from_mins(sign * i64::from(hours * 60 + minutes)))
 }
 
 /// Splits `name -> target`. The arrow may also be part of either; then the size tells, since that of a link is the
@@ -327,24 +346,46 @@ fn split_target(text: &[u8], size: Option<u64>) -> (&[u8], Option<&[u8]>) {
 }
 
 /// Links, owner and group: the fields before `end`.
-fn people(entry: &mut Entry, fields: &Fields<'_>, end: usize, glued: Option<&[u8]>) {
+fn people(entry: &mut Entry, fields: &Fields<'_>, end: usize, size: &Size<'_>) {
     let mut first = 0;
     let links = fields.get(0);
+    if end == 2
+        && let (Some(resources), Some(data)) = (to_u64(links), to_u64(fields.get(1)))
+        && size
+            .bytes
+            .is_some_and(|sum| resources.checked_add(data) == Some(sum) && data > 0)
+        && entry.kind == Kind::File
+        && short(links, 9) != Some(0)
+    {
+        // NetPresenz on a Macintosh: the sizes of both forks, and their sum.
+        return;
+    }
+    if end == 1 && links == b"folder" && entry.kind == Kind::Dir {
+        // NetPresenz: what it is, and how many things are in it.
+        return;
+    }
     // A number alone in front of the size, or with others behind it, counts the links.
     if end > 0 && is_number(links) {
         entry.links = short(links, 9);
         first = 1;
     }
-    let owner_end = match end - first {
+    let count = end - first;
+    let well_known = |at: usize| {
+        // Groups of Windows that have a blank in them.
+        fields.get(at).eq_ignore_ascii_case(b"domain")
+            || matches!(fields.get(at), b"Authenticated" | b"Power")
+    };
+    let owner_end = match count {
         0 => return,
-        _ if glued.is_some() => end,
+        _ if size.glued.is_some() => end,
         1 => first + 1,
+        3.. if well_known(end - 2) => end - 2,
         // Names with blanks: nobody can say where one ends, but mostly both or only the first have them.
         3 => first + 2,
         count => first + count.div_ceil(2),
     };
     entry.owner = Some(lossy(fields.span(first, owner_end - 1)));
-    entry.group = match glued {
+    entry.group = match size.glued {
         Some(group) => Some(lossy(group)),
         None => (owner_end < end).then(|| lossy(fields.span(owner_end, end - 1))),
     };

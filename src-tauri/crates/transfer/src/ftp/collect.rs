@@ -65,9 +65,10 @@ pub(super) fn found_entry(entry: Entry) -> Option<Found> {
         return None;
     }
     Some(Found::Entry(FoundEntry {
+        // A rounded size would look like a file that has changed.
+        size: entry.exact_size(),
         name: entry.name,
         kind,
-        size: entry.size,
         modified: entry.modified.and_then(exact),
         mode: entry.permissions,
         target: entry.target,

@@ -75,7 +75,7 @@ impl FtpRemote {
     async fn look_in_listing(&self, file: &RemotePath) -> Result<Existing, RemoteError> {
         match self.client.stat(file).await {
             Ok(entry) if entry.kind == Kind::File => Ok(Existing::File(Facts {
-                size: entry.size,
+                size: entry.exact_size(),
                 modified: entry.modified.and_then(exact),
             })),
             Ok(_) => Ok(Existing::Unknown),

@@ -209,9 +209,9 @@ fn found_of(entry: Entry) -> Option<Found> {
         Kind::CurrentDir | Kind::ParentDir => return None,
     };
     Some(Found {
+        size: entry.exact_size().filter(|_| kind == NodeKind::File),
         name: entry.name,
         kind,
-        size: entry.size.filter(|_| kind == NodeKind::File),
         modified: entry.modified,
         unique: entry.unique.filter(|_| kind == NodeKind::Folder),
     })

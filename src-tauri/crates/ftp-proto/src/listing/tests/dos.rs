@@ -104,12 +104,25 @@ fn what_is_none() {
         "02-09-24  05:05PM",
         "02-09-24-1  05:05PM 7 n",
         "02-09-245  05:05PM 7 n",
-        " Directory of C:\\",
-        "               3 File(s)      1,234 bytes",
+        " Directory of nothing",
+        "               3 File(s)",
     ] {
         assert_eq!(
             parse_list_line(line.as_bytes(), now()),
             Line::Unparsed(line.into()),
+            "{line:?}"
+        );
+    }
+    for line in [
+        " Volume in drive C has no label.",
+        " Volume Serial Number is 1A2B-3C4D",
+        " Directory of C:\\",
+        "               3 File(s)      1,234 bytes",
+        "               2 Dir(s)  10,737,418,240 bytes free",
+    ] {
+        assert_eq!(
+            parse_list_line(line.as_bytes(), now()),
+            Line::Skip,
             "{line:?}"
         );
     }

@@ -268,7 +268,6 @@ fn sizes_that_are_none() {
     for line in [
         "brw-rw---- 1 root disk 8, 0 Jan  1 10:00 n",
         "crw-rw---- 1 root disk 8,0 Jan  1 10:00 n",
-        "-rw-r--r-- 1 u g 1.5K Jan  1 10:00 n",
         "-rw-r--r-- 1 u g 99999999999999999999 Jan  1 10:00 n",
     ] {
         let entry = list(line);
@@ -281,6 +280,20 @@ fn sizes_that_are_none() {
             .as_deref(),
         Some("disk")
     );
+}
+
+#[test]
+fn rounded_sizes_say_so() {
+    let size = |text: &str| {
+        let entry = list(&format!("-rw-r--r-- 1 u g {text} Jan  1 10:00 n"));
+        (entry.size, entry.size_rounded, entry.exact_size())
+    };
+    assert_eq!(size("1.5K"), (Some(1536), true, None));
+    assert_eq!(size("3M"), (Some(3 << 20), true, None));
+    assert_eq!(size("2,25G"), (Some((2 << 30) + (1 << 28)), true, None));
+    assert_eq!(size("1,234,567"), (Some(1_234_567), false, Some(1_234_567)));
+    assert_eq!(size("1.234"), (Some(1234), false, Some(1234)));
+    assert_eq!(size("12'345"), (Some(12_345), false, Some(12_345)));
 }
 
 #[test]
