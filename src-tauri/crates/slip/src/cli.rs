@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use ftp_client::{Fingerprint, TlsMode};
+use ftp_client::ftp_proto::Argument;
+use ftp_client::{Charset, Fingerprint, TlsMode};
 
 pub(crate) use deliver::{Check, Deliver, DeliverHow};
 pub(crate) use how::{AndLinks, Conflicts, How, Rule};
@@ -81,12 +82,27 @@ pub(crate) struct Options {
     /// Open the data connections from here (EPSV, PASV); the default
     #[arg(long, global = true)]
     pub(crate) passive: bool,
-    /// Wait no longer than this for a connection, a reply, or the next byte
-    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
-    pub(crate) timeout: Duration,
+    /// Wait no longer than this for a connection, a reply, or the next byte [default: 30, or what the site says]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = values::seconds)]
+    pub(crate) timeout: Option<Duration>,
     /// Send a password even if the connection is not encrypted
     #[arg(long, global = true)]
     pub(crate) plaintext: bool,
+    /// The charset of the server's names, such as windows-1251, latin1 or sjis [default: UTF-8, or what the site says]
+    #[arg(long, global = true, value_name = "CHARSET")]
+    pub(crate) charset: Option<Charset>,
+    /// Try so many times more to connect, after 1, 2, 4… seconds, when the server can't be reached or is full
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    pub(crate) retry: u32,
+    /// Which of a server's sites is meant, where it has several behind one address (HOST)
+    #[arg(long, global = true, value_name = "NAME", value_parser = values::argument)]
+    pub(crate) virtual_host: Option<Argument>,
+    /// The language of the server's messages, such as de, where it offers some
+    #[arg(long, global = true, value_name = "TAG", value_parser = values::argument)]
+    pub(crate) lang: Option<Argument>,
+    /// Over TLS, refuse data connections that don't resume the session of the control connection
+    #[arg(long, global = true)]
+    pub(crate) require_resumption: bool,
     /// Keep the password in the keyring once the server has accepted it
     #[arg(long, global = true)]
     pub(crate) remember: bool,

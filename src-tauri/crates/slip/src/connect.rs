@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ftp_client::ftp_proto::{Argument, RemotePath};
+use ftp_client::ftp_proto::{Argument, Charset, EncodeError, RemotePath};
 use ftp_client::{
     Client, Config, DataMode, Error, Fingerprint, HostMemory, LogKind, Login, Observer, Roots,
     Timeouts, TlsMode, Trust,
@@ -152,6 +152,8 @@ impl Connections {
                 self.site(url, &site).await?
             }
         };
+        encoded(url.path_bytes(), target.config.charset)
+            .map_err(|error| Failure::usage(format!("{url}: {error}")))?;
         Ok(Arc::new(target))
     }
 
@@ -233,6 +235,12 @@ impl Connections {
             config.data = DataMode::Active;
         }
         config.allow_plaintext |= site.allow_plaintext;
+        if let (None, Some(seconds)) = (self.options.timeout, site.timeout) {
+            config.timeouts = Timeouts::all(Duration::from_secs(seconds.into()));
+        }
+        if let (None, Some(label)) = (self.options.charset, &site.charset) {
+            config.charset = Charset::for_label(label).map_err(|error| wrong("charset", &error))?;
+        }
         let mut remember = None;
         if !site.user.is_empty() {
             config.login.user =
@@ -286,11 +294,20 @@ impl Connections {
         if config.trust.pins.is_empty() && tls != TlsMode::Off {
             config.trust.pins.extend(trusted(host, port)?);
         }
-        config.timeouts = Timeouts::all(self.options.timeout);
+        if let Some(limit) = self.options.timeout {
+            config.timeouts = Timeouts::all(limit);
+        }
         if self.options.active {
             config.data = DataMode::Active;
         }
         config.allow_plaintext = self.options.plaintext;
+        config.charset = self.options.charset.unwrap_or_default();
+        config.virtual_host = self.options.virtual_host.clone();
+        config.language = self.options.lang.clone();
+        config.require_resumption = self.options.require_resumption;
+        config.reconnect.begin.attempts = self.options.retry;
+        config.reconnect.begin.first = Duration::from_secs(1);
+        config.reconnect.begin.longest = Duration::from_secs(60);
         config.hosts = self.hosts.clone();
         if self.output.verbose {
             config.observer = Some(observer());
@@ -336,7 +353,21 @@ impl Session {
 
     /// The path of an address there; `None` is the folder of the login.
     pub(crate) fn path(&self, url: &Url) -> Option<RemotePath> {
-        url.remote(self.home().as_ref(), self.target.base.as_ref())
+        let path = url.remote(self.home().as_ref(), self.target.base.as_ref())?;
+        // What can't be encoded was refused before there was a session.
+        RemotePath::try_from(self.encoded(path.as_bytes()))
+            .ok()
+            .or(Some(path))
+    }
+
+    /// How names are text there.
+    pub(crate) fn charset(&self) -> Charset {
+        self.target.config.charset
+    }
+
+    /// The bytes of an address as the server has them.
+    pub(crate) fn encoded(&self, bytes: &[u8]) -> Vec<u8> {
+        encoded(bytes, self.charset()).unwrap_or_else(|_| bytes.to_vec())
     }
 
     /// Says goodbye; nobody cares what the server answers.
@@ -352,6 +383,15 @@ fn roots(options: &Options) -> Result<Roots, Failure> {
         Some(file) => {
             Roots::from_pem_file(file).map_err(|error| Failure::usage(format!("--ca: {error}")))
         }
+    }
+}
+
+/// The bytes of an address in the server's charset. Text becomes that charset's; bytes that are none were written as `%E9`, and
+/// are the server's already.
+fn encoded(bytes: &[u8], charset: Charset) -> Result<Vec<u8>, EncodeError> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => charset.encode(text).map(std::borrow::Cow::into_owned),
+        Err(_) => Ok(bytes.to_vec()),
     }
 }
 

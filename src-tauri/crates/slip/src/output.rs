@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 
 use ftp_client::ftp_proto::{
-    escape,
+    Charset, escape,
     listing::{Entry, Kind, permissions_text},
 };
 use serde::Serialize;
@@ -124,15 +124,17 @@ pub(crate) struct ListWriter {
     json: bool,
     /// Names are escaped for a terminal, and left as they are for a program.
     terminal: bool,
+    charset: Charset,
 }
 
 impl ListWriter {
-    pub(crate) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool, charset: Charset) -> Self {
         let stdout = io::stdout();
         Self {
             terminal: stdout.is_terminal(),
             out: BufWriter::with_capacity(64 * 1024, stdout.lock()),
             json,
+            charset,
         }
     }
 
@@ -146,15 +148,15 @@ impl ListWriter {
         let permissions = entry.permissions.map(permissions_text);
         if self.json {
             return self.object(&EntryObject {
-                name: Some(String::from_utf8_lossy(&entry.name)),
+                name: Some(self.charset.decode(&entry.name)),
                 r#type: name,
                 size: entry.size,
                 modified: entry
                     .modified
                     .map(|modified| modified.timestamp.to_string()),
                 permissions,
-                target: entry.target.as_deref().map(String::from_utf8_lossy),
-                raw: String::from_utf8_lossy(&entry.raw),
+                target: entry.target.as_deref().map(|to| self.charset.decode(to)),
+                raw: self.charset.decode(&entry.raw),
             });
         }
         let size = entry
@@ -187,7 +189,7 @@ impl ListWriter {
                 modified: None,
                 permissions: None,
                 target: None,
-                raw: String::from_utf8_lossy(line),
+                raw: self.charset.decode(line),
             });
         }
         self.out
@@ -206,6 +208,14 @@ impl ListWriter {
     }
 
     fn name(&mut self, name: &[u8]) -> io::Result<()> {
+        // Chosen by a person, the charset holds for a program's input too; else names go byte for byte.
+        let text;
+        let name = if self.charset.is_auto() {
+            name
+        } else {
+            text = self.charset.decode(name);
+            text.as_bytes()
+        };
         if self.terminal {
             self.out.write_all(escape(name, usize::MAX).as_bytes())
         } else {

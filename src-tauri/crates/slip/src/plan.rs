@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ftp_client::ftp_proto::{Name, RemotePath, escape};
+use ftp_client::ftp_proto::{Name, RemotePath};
+use transfer::names::{self, Naming};
 use transfer::{Direction, ItemKind, NewTransfer, Options, SiteKey};
 
 use crate::connect::{Connections, Session};
@@ -179,7 +180,8 @@ impl<'a> Planner<'a> {
             // All of the login's folder: into the target itself.
             (LocalTarget::Folder(folder), None) => folder.clone(),
             (LocalTarget::Folder(folder), Some(name)) => {
-                let name = Name::try_from(name).and_then(|name| name.to_local());
+                let name = session.encoded(name);
+                let name = names::to_local(&name, Naming::from(&*self.options_for(session)));
                 folder.join(name.map_err(|error| {
                     Failure::usage(format!(
                         "{error}; give the target a name of its own (get -o)"
@@ -192,6 +194,18 @@ impl<'a> Planner<'a> {
             None => here()?,
         };
         Ok((kind, local, remote))
+    }
+
+    /// The options, in the charset of a server.
+    fn options_for(&self, session: &Session) -> Arc<Options> {
+        let charset = session.charset();
+        if charset == self.options.charset {
+            return self.options.clone();
+        }
+        Arc::new(Options {
+            charset,
+            ..Options::clone(&self.options)
+        })
     }
 
     /// Adds a transfer of a session that is open.
@@ -233,7 +247,7 @@ impl<'a> Planner<'a> {
             remote,
             size: None,
             modified: None,
-            options: self.options.clone(),
+            options: self.options_for(session),
         });
         Ok(())
     }
@@ -344,7 +358,7 @@ fn remote_target(file: &Path, url: &Url, session: &Session) -> Result<RemotePath
         return path.ok_or_else(|| Failure::usage("the address names no file"));
     }
     let name = match file.file_name() {
-        Some(name) => name_of(name)?,
+        Some(name) => name_of(name, session)?,
         // `.` and the like: what is in it goes into the folder itself.
         None => return path.map_or_else(here, Ok),
     };
@@ -354,23 +368,15 @@ fn remote_target(file: &Path, url: &Url, session: &Session) -> Result<RemotePath
     }
 }
 
-fn name_of(name: &std::ffi::OsStr) -> Result<Name, Failure> {
-    #[cfg(unix)]
-    let bytes = std::os::unix::ffi::OsStrExt::as_bytes(name);
-    #[cfg(not(unix))]
-    let bytes = match name.to_str() {
-        Some(text) => text.as_bytes(),
-        None => {
-            return Err(Failure::usage(
-                "its name is no text; give it one in the address",
-            ));
-        }
+fn name_of(name: &std::ffi::OsStr, session: &Session) -> Result<Name, Failure> {
+    let naming = Naming {
+        charset: session.charset(),
+        ..Naming::default()
     };
-    Name::try_from(bytes).map_err(|error| {
+    names::to_remote(name, naming).map_err(|error| {
         Failure::usage(format!(
             "\"{}\" can't be a name on a server: {}",
-            escape(bytes, 200),
-            error.why
+            error.text, error.why
         ))
     })
 }

@@ -197,6 +197,11 @@ impl Url {
         self.path.is_empty() || self.path.ends_with(b"/")
     }
 
+    /// The path as it was written, percent-decoded.
+    pub(crate) fn path_bytes(&self) -> &[u8] {
+        &self.path
+    }
+
     /// The part after the last slash, if it names something.
     pub(crate) fn file_name(&self) -> Option<&[u8]> {
         self.path

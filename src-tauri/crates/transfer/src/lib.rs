@@ -30,7 +30,7 @@ mod jobs;
 mod journal;
 mod machine;
 pub mod mirror;
-mod names;
+pub mod names;
 mod options;
 mod partial;
 mod pool;

@@ -16,38 +16,100 @@
 
 use std::ffi::{OsStr, OsString};
 
-use ftp_client::ftp_proto::{Name, NameError, escape};
+use ftp_client::ftp_proto::{Charset, Name, NameError, escape};
 
-use crate::NameRules;
+use crate::{NameRules, Options};
 
 /// No local name is longer (bytes; Windows counts otherwise, but not more strictly).
 const LONGEST: usize = 255;
 
+/// How names are carried from one side to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Naming {
+    /// What local names may be.
+    pub rules: NameRules,
+    /// How the server's names are text. With [`Charset::AUTO`] they are taken byte for byte.
+    pub charset: Charset,
+}
+
+impl From<NameRules> for Naming {
+    fn from(rules: NameRules) -> Self {
+        Self {
+            rules,
+            charset: Charset::AUTO,
+        }
+    }
+}
+
+impl From<&Options> for Naming {
+    fn from(options: &Options) -> Self {
+        Self {
+            rules: options.names,
+            charset: options.charset,
+        }
+    }
+}
+
 /// The local name for a name on a server, which is taken from a listing as it came. It has no separator in it, is
 /// neither empty nor `.` nor `..`, and has at most 255 bytes.
 ///
+/// In a charset that a person has chosen, it is the text that the bytes mean there; bytes that would not come back from it
+/// as they are stay bytes.
+///
 /// # Errors
 /// What is no name of a file at all: empty, `.`, `..`, or with `/`, NUL, CR or LF in it.
-pub(crate) fn to_local(name: &[u8], rules: NameRules) -> Result<OsString, NameError> {
+pub fn to_local(name: &[u8], naming: Naming) -> Result<OsString, NameError> {
     let name = Name::try_from(name)?;
-    let escaped = shorten(Escapes::of(rules).escape(name.as_bytes()), name.as_bytes());
+    let text = decoded(name.as_bytes(), naming.charset);
+    // A charset of several bytes a character can't make a separator of them, but a name is checked as what it becomes.
+    let name = match text {
+        Some(text) => Name::try_from(text.as_str())?,
+        None => name,
+    };
+    let escapes = Escapes::of(naming.rules);
+    let escaped = shorten(escapes.escape(name.as_bytes()), name.as_bytes());
     os_string(escaped).ok_or_else(|| error(name.as_bytes(), "it is no text"))
 }
 
 /// The name on a server for a local name: what [`to_local`] has escaped is itself again.
 ///
 /// # Errors
-/// A name that FTP can't carry (CR, LF), and one that is no text where the system has only text.
-pub(crate) fn to_remote(name: &OsStr, rules: NameRules) -> Result<Name, NameError> {
+/// A name that FTP can't carry (CR, LF), one that is no text where the system has only text, and one that the server's charset
+/// doesn't have.
+pub fn to_remote(name: &OsStr, naming: Naming) -> Result<Name, NameError> {
     let Some(bytes) = os_bytes(name) else {
         let text = name.to_string_lossy();
         return Err(error(text.as_bytes(), "it is no text"));
     };
     // What unescapes to no name was never escaped by us.
-    match Name::try_from(Escapes::of(rules).unescape(bytes)) {
-        Ok(name) => Ok(name),
-        Err(_) => Name::try_from(bytes),
+    let name = match Name::try_from(Escapes::of(naming.rules).unescape(bytes)) {
+        Ok(name) => name,
+        Err(_) => Name::try_from(bytes)?,
+    };
+    if naming.charset.is_utf8() {
+        return Ok(name);
     }
+    // Bytes that are no text are the server's own, from a name that could not be decoded.
+    let Ok(text) = std::str::from_utf8(name.as_bytes()) else {
+        return Ok(name);
+    };
+    match naming.charset.encode(text) {
+        Ok(bytes) => Name::try_from(bytes.as_ref()),
+        Err(_) => Err(error(
+            text.as_bytes(),
+            "it has a character that the server's charset doesn't have",
+        )),
+    }
+}
+
+/// The text of a name, where it leads back to the same bytes.
+fn decoded(name: &[u8], charset: Charset) -> Option<String> {
+    if charset.is_utf8() || name.is_ascii() {
+        return None;
+    }
+    let text = charset.decode(name);
+    let back = charset.encode(&text).ok()?;
+    (back.as_ref() == name).then(|| text.into_owned())
 }
 
 /// What two local names have in common if the system, or one that the files may go to, takes them for the same.

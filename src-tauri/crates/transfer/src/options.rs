@@ -1,6 +1,7 @@
 //! How transfers are done: what a person, a site or a command line chooses. Everything here is plain data; it is kept
 //! in the journal as JSON, so fields have defaults and are only ever added.
 
+use ftp_client::Charset;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,9 @@ pub struct Options {
     pub upload: UploadName,
     /// How local names are made from names that this system can't have.
     pub names: NameRules,
+    /// How the server's names are text.
+    #[serde(with = "charset")]
+    pub charset: Charset,
     /// Files keep the time of their source. Default true.
     pub keep_time: KeepTime,
     /// Files keep the permissions of their source, where both sides know them. Default false.
@@ -153,4 +157,20 @@ pub struct Limits {
     pub download: Option<u64>,
     /// Of all uploads together.
     pub upload: Option<u64>,
+}
+
+/// A charset by its name.
+mod charset {
+    use ftp_client::Charset;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+    pub(super) fn serialize<S: Serializer>(charset: &Charset, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(charset.name())
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Charset, D::Error> {
+        let label = std::borrow::Cow::<'a, str>::deserialize(from)?;
+        Charset::for_label(&label).map_err(serde::de::Error::custom)
+    }
 }

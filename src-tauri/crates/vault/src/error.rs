@@ -90,6 +90,8 @@ pub enum Field {
     RemotePath,
     LocalPath,
     Connections,
+    Charset,
+    Timeout,
     Subject,
 }
 
@@ -104,6 +106,8 @@ impl std::fmt::Display for Field {
             Field::RemotePath => "the remote folder",
             Field::LocalPath => "the local folder",
             Field::Connections => "the number of connections",
+            Field::Charset => "the charset",
+            Field::Timeout => "the timeout",
             Field::Subject => "the certificate's subject",
         })
     }

@@ -130,9 +130,18 @@ pub struct Site {
     /// Whether files keep their permissions.
     #[serde(default)]
     pub keep_permissions: bool,
+    /// The charset of the server's names by its label, such as `windows-1251`; `None`: UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
+    /// How long to wait for a connection, a reply or the next byte, in seconds, 1 to 86,400; `None`: 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u32>,
     #[serde(flatten)]
     pub(crate) extra: Extra,
 }
+
+/// A day, and one second.
+const LONGEST_TIMEOUT: u32 = 86_401;
 
 /// No site is sent more connections at once.
 const MOST_CONNECTIONS: u8 = 64;
@@ -169,6 +178,8 @@ impl Site {
             conflict: None,
             upload_name: UploadName::Temporary,
             keep_permissions: false,
+            charset: None,
+            timeout: None,
             extra: Extra::default(),
         }
     }
@@ -185,6 +196,16 @@ impl Site {
         check_text(Field::User, &self.user)?;
         check_text(Field::RemotePath, &self.remote_path)?;
         check_text(Field::LocalPath, &self.local_path)?;
+        check_text(Field::Charset, self.charset.as_deref().unwrap_or_default())?;
+        match self.timeout {
+            Some(0) | Some(LONGEST_TIMEOUT..) => {
+                return Err(Error::Invalid {
+                    field: Field::Timeout,
+                    problem: Problem::OutOfRange(1, LONGEST_TIMEOUT - 1),
+                });
+            }
+            _ => {}
+        }
         match self.connections {
             Some(count) if !(1..=MOST_CONNECTIONS).contains(&count) => Err(Error::Invalid {
                 field: Field::Connections,

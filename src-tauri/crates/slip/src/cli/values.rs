@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ftp_client::ftp_proto::Argument;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
@@ -14,6 +15,11 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         }
         _ => Err("it takes a number of seconds from 0.001 to 86400".to_owned()),
     }
+}
+
+/// What can be sent as one argument of a command.
+pub(super) fn argument(text: &str) -> Result<Argument, String> {
+    Argument::try_from(text).map_err(|error| error.to_string())
 }
 
 /// A number of bytes: `300`, `512K`, `1.5M`, `2G`, with a K of 1024.

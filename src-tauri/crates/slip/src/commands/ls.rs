@@ -10,7 +10,7 @@ use crate::url::Url;
 pub(crate) async fn run(ls: &cli::Ls, connections: &Connections) -> Result<Status, Failure> {
     let url = connections.parse(&ls.url)?;
     let session = connections.open(&url).await?;
-    let mut writer = ListWriter::new(connections.output.json);
+    let mut writer = ListWriter::new(connections.output.json, session.charset());
     let outcome = list(&session, &url, &mut writer).await;
     // Even after an error: what has come so far is worth seeing.
     let flushed = writer.flush();

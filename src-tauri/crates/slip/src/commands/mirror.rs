@@ -82,17 +82,18 @@ pub(crate) async fn run(
     let output = connections.output;
     let (direction, url, local) = ends(&mirror.source, &mirror.target)?;
     let url = connections.parse(url)?;
-    let options = mirror.how.options(ConflictRule::Overwrite, Links::Skip)?;
+    let mut options = mirror.how.options(ConflictRule::Overwrite, Links::Skip)?;
+    let session = connections.open(&url).await?;
+    options.charset = session.charset();
     let wanted = MirrorOptions {
         compare: mirror.compare,
         delete: mirror.delete,
         max_delete: mirror.max_delete,
         filter: options.filter.clone(),
-        names: options.names,
+        names: (&options).into(),
         keep_times: options.keep_time != KeepTime::No,
         ..MirrorOptions::default()
     };
-    let session = connections.open(&url).await?;
     let sides = Sides {
         direction,
         remote: session.path(&url).map_or_else(here, Ok)?,

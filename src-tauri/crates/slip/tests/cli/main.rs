@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod change;
+#[cfg(target_os = "linux")]
+mod charset;
 mod deliver;
 mod download;
 mod harness;

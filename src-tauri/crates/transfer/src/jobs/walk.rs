@@ -12,10 +12,11 @@ use super::decide::{compares_times, os_name, rule_of};
 use super::links::refuse_local_loop;
 use super::{Job, Stop, blocking};
 use crate::error::Error;
+use crate::names::Naming;
 use crate::partial::is_temporary;
 use crate::remote::{Found, FoundEntry, FoundKind};
 use crate::work::{Child, Existing, Outcome, Plan, Task, Walked};
-use crate::{CompiledFilter, ConflictRule, Facts, ItemKind, Links, NameRules, Options};
+use crate::{CompiledFilter, ConflictRule, Facts, ItemKind, Links, Options};
 use crate::{disk, names};
 
 /// How many links or files are asked about in one go.
@@ -252,7 +253,7 @@ fn child_of_entry(
     entry: FoundEntry,
     behind: &HashMap<Vec<u8>, Behind>,
 ) -> Option<Child> {
-    let local = match names::to_local(&entry.name, task.options.names) {
+    let local = match names::to_local(&entry.name, Naming::from(&*task.options)) {
         Ok(local) => local,
         Err(error) => {
             let error = Error::UnsafeName {
@@ -390,7 +391,7 @@ fn slashed(path: &OsStr) -> Vec<u8> {
 /// `None` for a link that is to be left out.
 fn child_of_local(plan: &Plan, options: &Options, entry: &fs::DirEntry) -> Option<Child> {
     let local = entry.file_name();
-    let (name, error) = match sendable(&local, options.names) {
+    let (name, error) = match sendable(&local, options.into()) {
         Ok(name) => (name, None),
         Err(error) => (local.as_encoded_bytes().to_vec(), Some(error)),
     };
@@ -446,8 +447,8 @@ fn link_text(path: &Path) -> Option<Vec<u8>> {
 }
 
 /// A local name as the server gets it.
-fn sendable(name: &OsStr, rules: NameRules) -> Result<Vec<u8>, Error> {
-    match names::to_remote(name, rules) {
+fn sendable(name: &OsStr, naming: Naming) -> Result<Vec<u8>, Error> {
+    match names::to_remote(name, naming) {
         Ok(name) => Ok(name.as_bytes().to_vec()),
         Err(error) => Err(Error::UnsendableName {
             name: error.text,

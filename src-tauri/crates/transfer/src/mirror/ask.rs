@@ -223,7 +223,7 @@ fn names<'a>(tree: &'a Tree, key: &'a [u8]) -> impl Iterator<Item = Option<&'a N
 fn remote_path(tree: &Tree, key: &[u8]) -> Option<RemotePath> {
     let mut path: Option<RemotePath> = None;
     for node in names(tree, key) {
-        let name = node?.name.remote(crate::NameRules::default())?;
+        let name = node?.name.remote(crate::names::Naming::default())?;
         path = Some(match path {
             Some(path) => path.join(&name),
             None => RemotePath::try_from(name.as_bytes()).ok()?,
@@ -235,7 +235,7 @@ fn remote_path(tree: &Tree, key: &[u8]) -> Option<RemotePath> {
 fn local_path(tree: &Tree, key: &[u8]) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for node in names(tree, key) {
-        path.push(node?.name.local(crate::NameRules::default())?);
+        path.push(node?.name.local(crate::names::Naming::default())?);
     }
     Some(path)
 }

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::{Filter, FilterError};
-use crate::options::NameRules;
+use crate::names::Naming;
 
 pub use apply::{Applied, Side, Stage, apply_deletions, make_folders};
 pub use ask::{Questions, ask, questions};
@@ -63,7 +63,7 @@ pub struct MirrorOptions {
     /// copying, and only files that are newer in the source differ by their times.
     pub keep_times: bool,
     /// How local names are made of remote ones, as in the options of the transfers.
-    pub names: NameRules,
+    pub names: Naming,
 }
 
 impl Default for MirrorOptions {
@@ -75,7 +75,7 @@ impl Default for MirrorOptions {
             filter: Filter::default(),
             time_tolerance: Duration::from_secs(1),
             keep_times: true,
-            names: NameRules::default(),
+            names: Naming::default(),
         }
     }
 }

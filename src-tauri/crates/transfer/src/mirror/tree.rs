@@ -8,8 +8,7 @@ use ftp_client::ftp_proto::listing::Modified;
 use ftp_client::ftp_proto::{Name, escape};
 
 use crate::HashAlgorithm;
-use crate::names::{same_file_key, to_local, to_remote};
-use crate::options::NameRules;
+use crate::names::{Naming, same_file_key, to_local, to_remote};
 
 /// No tree is gathered beyond so many entries.
 pub(super) const MOST_ENTRIES: usize = 10_000_000;
@@ -129,16 +128,16 @@ pub(super) enum NodeName {
 }
 
 impl NodeName {
-    pub(super) fn local(&self, rules: NameRules) -> Option<OsString> {
+    pub(super) fn local(&self, naming: Naming) -> Option<OsString> {
         match self {
             NodeName::Local(name) => Some(name.clone()),
-            NodeName::Remote(name) => to_local(name.as_bytes(), rules).ok(),
+            NodeName::Remote(name) => to_local(name.as_bytes(), naming).ok(),
         }
     }
 
-    pub(super) fn remote(&self, rules: NameRules) -> Option<Name> {
+    pub(super) fn remote(&self, naming: Naming) -> Option<Name> {
         match self {
-            NodeName::Local(name) => to_remote(name, rules).ok(),
+            NodeName::Local(name) => to_remote(name, naming).ok(),
             NodeName::Remote(name) => Some(name.clone()),
         }
     }
@@ -155,10 +154,10 @@ impl fmt::Display for NodeName {
 
 /// By what the two sides are paired: the local form of the remote name, in small letters where the system (or one that the
 /// files may go to) does not tell small from large. `None` for a local name that no server can have.
-pub(super) fn part_of(name: &NodeName, rules: NameRules) -> Option<OsString> {
-    let remote = name.remote(rules)?;
-    let local = to_local(remote.as_bytes(), rules).ok()?;
-    Some(same_file_key(&local, rules))
+pub(super) fn part_of(name: &NodeName, naming: Naming) -> Option<OsString> {
+    let remote = name.remote(naming)?;
+    let local = to_local(remote.as_bytes(), naming).ok()?;
+    Some(same_file_key(&local, naming.rules))
 }
 
 pub(super) fn join_key(parent: &[u8], part: &OsStr) -> Box<[u8]> {

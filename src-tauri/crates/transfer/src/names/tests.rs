@@ -103,22 +103,22 @@ fn what_turns_text_around_is_seen() {
 fn no_names() {
     for bad in ["", ".", "..", "a/b", "/", "a\0", "a\r", "\n"] {
         for rules in [NameRules::Native, NameRules::Portable] {
-            assert!(to_local(bad.as_bytes(), rules).is_err(), "{bad:?}");
+            assert!(to_local(bad.as_bytes(), rules.into()).is_err(), "{bad:?}");
         }
     }
     // Escapes that we never make lead nowhere either.
     for odd in [".%2E", "%2E", "a%2Fb", "a%0Ab", "a%00"] {
-        let back = to_remote(OsStr::new(odd), NameRules::Portable).unwrap();
+        let back = to_remote(OsStr::new(odd), NameRules::Portable.into()).unwrap();
         assert_eq!(back.as_bytes(), odd.as_bytes());
     }
-    assert!(to_remote(OsStr::new("a\nb"), NameRules::Native).is_err());
+    assert!(to_remote(OsStr::new("a\nb"), NameRules::Native.into()).is_err());
 }
 
 #[test]
 fn long_names() {
     let long = |ending: &str| format!("{}{ending}", "\u{e4}".repeat(200));
     let local = |name: &str| {
-        let made = to_local(name.as_bytes(), NameRules::Portable).unwrap();
+        let made = to_local(name.as_bytes(), NameRules::Portable.into()).unwrap();
         made.into_string().unwrap()
     };
     let (one, two) = (local(&long("1.html")), local(&long("2.html")));
@@ -159,14 +159,14 @@ proptest! {
                 continue;
             }
             for rules in [NameRules::Native, NameRules::Portable] {
-                let local = to_local(name, rules).unwrap();
+                let local = to_local(name, rules.into()).unwrap();
                 let mut parts = Path::new(&local).components();
                 prop_assert!(matches!(parts.next(), Some(Component::Normal(part)) if part == local.as_os_str()));
                 prop_assert!(parts.next().is_none());
                 prop_assert!(local.len() <= LONGEST);
-                let back = to_remote(&local, rules).unwrap();
+                let back = to_remote(&local, rules.into()).unwrap();
                 prop_assert_eq!(back.as_bytes(), name);
-                prop_assert_eq!(to_local(back.as_bytes(), rules).unwrap(), local);
+                prop_assert_eq!(to_local(back.as_bytes(), rules.into()).unwrap(), local);
             }
         }
     }
@@ -174,7 +174,7 @@ proptest! {
     #[test]
     fn portable_names_are_names_everywhere(name: Vec<u8>, odd in ODD, long in "[\u{e4}%:.a]{200,300}") {
         for name in [name.as_slice(), odd.as_bytes(), long.as_bytes()] {
-            let Ok(local) = to_local(name, NameRules::Portable) else {
+            let Ok(local) = to_local(name, NameRules::Portable.into()) else {
                 prop_assert!(Name::try_from(name).is_err());
                 continue;
             };
@@ -185,4 +185,27 @@ proptest! {
             prop_assert!(!is_device(text.as_bytes()));
         }
     }
+}
+
+#[test]
+fn names_in_another_charset_are_text_here_and_bytes_there() {
+    let in_1251 = Naming {
+        charset: Charset::for_label("windows-1251").unwrap(),
+        ..Naming::default()
+    };
+    let local = to_local(b"\xce\xf2\xf7\xb8\xf2.txt", in_1251).unwrap();
+    assert_eq!(local, OsStr::new("Отчёт.txt"));
+    let remote = to_remote(&local, in_1251).unwrap();
+    assert_eq!(remote.as_bytes(), b"\xce\xf2\xf7\xb8\xf2.txt");
+    // Nothing is replaced in silence.
+    let error = to_remote(OsStr::new("日本"), in_1251).unwrap_err();
+    assert!(error.why.contains("charset"), "{error}");
+    // What means nothing in the charset stays what it is, both ways.
+    let gbk = Naming {
+        charset: Charset::for_label("gbk").unwrap(),
+        ..Naming::default()
+    };
+    let odd = b"\xff\xfe x";
+    let local = to_local(odd, gbk).unwrap();
+    assert_eq!(to_remote(&local, gbk).unwrap().as_bytes(), odd);
 }

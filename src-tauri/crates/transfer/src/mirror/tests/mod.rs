@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::tree::{Node, NodeKind, NodeName, Tree, join_key, parent_key, part_of};
 use super::*;
-use crate::NameRules;
+use crate::names::Naming;
 
 pub(super) fn at(second: i64) -> Modified {
     stamp(second, Precision::Second, true)
@@ -77,7 +77,7 @@ pub(super) fn tree(on: On, lines: &[&str]) -> Tree {
                 node.modified = second.parse().ok().map(at);
             }
             node.excluded = last && rest == ["!"];
-            let part = part_of(&node.name, NameRules::Native).unwrap();
+            let part = part_of(&node.name, Naming::default()).unwrap();
             key = join_key(&key, OsStr::new(&part));
             if last || !tree.nodes.contains_key(&key) {
                 assert!(tree.insert(key.clone(), node), "{line}");
