@@ -438,3 +438,67 @@ async fn a_first_connection_is_tried_again_for_what_may_pass_only() {
     let error = refused_by(full()).await;
     assert_eq!(*error.kind(), ErrorKind::Busy);
 }
+
+/// CCC, with the next reply already behind the server's goodbye.
+#[tokio::test]
+async fn commands_can_go_on_in_plain() {
+    let authority = Authority::new();
+    let tls = authority.issue_local().server_config();
+    for by_config in [true, false] {
+        let script = Script::logged_in()
+            .expect("AUTH TLS")
+            .say("234 go")
+            .start_tls(tls.clone())
+            .answering(&[("PBSZ 0", "200 ok"), ("PROT P", "200 ok")])
+            .expect("CCC")
+            .say("200 in plain from here on")
+            .stop_tls()
+            .expect("NOOP")
+            .say("200 seen by the firewall")
+            .serve_rest();
+        // A peer without tickets for data is asked again for TLS 1.2.
+        let peer = Peer::serve_each(vec![script.clone(), script]).await;
+        let mut config = config_tls(&peer, TlsMode::Explicit, &authority);
+        config.clear_control = by_config;
+        config.keep_alive = KeepAlive::NEVER;
+        let (client, _) = connect(config).await.unwrap();
+        if !by_config {
+            client.clear_control().await.unwrap();
+        }
+        client.noop().await.unwrap();
+        let security = client.facts().security.clone();
+        assert!(
+            matches!(
+                security,
+                Security::Tls {
+                    data_encrypted: true,
+                    commands_encrypted: false,
+                    ..
+                }
+            ),
+            "{security:?}"
+        );
+        let twice = client.clear_control().await.unwrap_err();
+        assert_eq!(*twice.kind(), ErrorKind::Argument, "{twice}");
+    }
+    // Refused, it stays encrypted; demanded by the configuration, the connection fails.
+    let script = Script::logged_in()
+        .expect("AUTH TLS")
+        .say("234 go")
+        .start_tls(tls)
+        .answering(&[
+            ("PBSZ 0", "200 ok"),
+            ("PROT P", "200 ok"),
+            ("CCC", "533 no"),
+        ])
+        .serve_rest();
+    let peer = Peer::serve_each(vec![script; 4]).await;
+    let mut config = config_tls(&peer, TlsMode::Explicit, &authority);
+    let (client, _) = connect(config.clone()).await.unwrap();
+    client.clear_control().await.unwrap_err();
+    assert!(client.facts().security.is_encrypted());
+    client.noop().await.unwrap();
+    config.clear_control = true;
+    let error = Client::connect(config).await.unwrap_err();
+    assert_eq!(error.reply().unwrap().code.value(), 533, "{error}");
+}

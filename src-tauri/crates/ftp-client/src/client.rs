@@ -394,6 +394,14 @@ impl Client {
     pub async fn upgrade_to_tls(&self) -> Result<(), Error> {
         self.run(|driver| Box::pin(driver.upgrade_to_tls())).await
     }
+
+    /// Goes on with commands in plain (CCC, RFC 4217 section 12.3), for firewalls that must read them; data stays encrypted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where the connection is not encrypted; what the server refuses.
+    pub async fn clear_control(&self) -> Result<(), Error> {
+        self.run(|driver| Box::pin(driver.clear_control())).await
+    }
 }
 
 /// Counts one that waits for an ABOR, until its future is done or dropped.

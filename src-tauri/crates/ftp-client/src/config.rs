@@ -138,6 +138,9 @@ pub struct Config {
     pub virtual_host: Option<Argument>,
     /// The language of the server's messages (LANG, RFC 2640 section 4.1), such as `de` or `fr-CA`, where it offers languages.
     pub language: Option<Argument>,
+    /// After the login, go on with commands in plain (CCC, RFC 4217 section 12.3): for firewalls that must read them. Data stays
+    /// encrypted. Where the server refuses, the connection fails.
+    pub clear_control: bool,
     /// Refuse data connections that don't resume the TLS session of the control connection: only the server itself can
     /// resume it, so nobody else can have taken the connection over.
     pub require_resumption: bool,
@@ -174,6 +177,7 @@ impl Config {
             client_name: Argument::try_from("Slipway").expect("a plain word"),
             virtual_host: None,
             language: None,
+            clear_control: false,
             require_resumption: false,
             hosts: HostMemory::default(),
             observer: None,

@@ -91,6 +91,12 @@ impl Control {
         self.stream = Some(stream);
     }
 
+    /// The same, with bytes that came ahead of it.
+    pub(crate) fn put_back_with(&mut self, stream: Stream, ahead: &[u8]) {
+        self.input.extend_from_slice(ahead);
+        self.stream = Some(stream);
+    }
+
     fn gone(&self) -> Error {
         self.dead
             .clone()

@@ -103,6 +103,9 @@ pub(crate) struct Options {
     /// Over TLS, refuse data connections that don't resume the session of the control connection
     #[arg(long, global = true)]
     pub(crate) require_resumption: bool,
+    /// Over TLS, send commands in plain after the login (CCC), for firewalls that must read them; files stay encrypted
+    #[arg(long, global = true)]
+    pub(crate) clear_control: bool,
     /// Keep the password in the keyring once the server has accepted it
     #[arg(long, global = true)]
     pub(crate) remember: bool,

@@ -305,6 +305,7 @@ impl Connections {
         config.virtual_host = self.options.virtual_host.clone();
         config.language = self.options.lang.clone();
         config.require_resumption = self.options.require_resumption;
+        config.clear_control = self.options.clear_control;
         config.reconnect.begin.attempts = self.options.retry;
         config.reconnect.begin.first = Duration::from_secs(1);
         config.reconnect.begin.longest = Duration::from_secs(60);

@@ -59,6 +59,7 @@ enum Step {
     WaitFor(Gate),
     StartTls(Arc<ServerConfig>),
     StartTlsAsClient(Arc<ClientConfig>, String),
+    StopTls,
     AcceptData(Option<Arc<ServerConfig>>),
     DialData(Option<(Arc<ClientConfig>, String)>),
     SendData(Vec<u8>),
@@ -201,6 +202,12 @@ impl Script {
     #[must_use]
     pub fn start_tls_as_client(self, config: Arc<ClientConfig>, name: &str) -> Self {
         self.step(Step::StartTlsAsClient(config, name.into()))
+    }
+
+    /// Waits for the other side to end TLS, ends it too, and goes on in plain on the same connection (CCC).
+    #[must_use]
+    pub fn stop_tls(self) -> Self {
+        self.step(Step::StopTls)
     }
 
     /// Waits for a connection to the data listener that the last `{port}` or `{pasv}` opened.

@@ -106,7 +106,9 @@ impl Runner {
                 gate.passed().await;
                 Ok(())
             }
-            Step::StartTls(_) | Step::StartTlsAsClient(..) => self.start_tls(step).await,
+            Step::StartTls(_) | Step::StartTlsAsClient(..) | Step::StopTls => {
+                self.start_tls(step).await
+            }
             Step::AcceptData(_) | Step::DialData(_) => self.open_data(step).await,
             Step::SendData(bytes) => self.send_data(bytes, 1, false).await,
             Step::FloodData(bytes, times) => self.send_data(bytes, *times, true).await,
@@ -228,10 +230,14 @@ impl Runner {
             Step::StartTlsAsClient(config, name) => {
                 lines.wire.connect_tls(config.clone(), name).await
             }
-            _ => unreachable!("only the two TLS steps come here"),
+            Step::StopTls => lines.wire.stop_tls().await,
+            _ => unreachable!("only the TLS steps come here"),
         };
         let wire = wire.map_err(|error| format!("TLS: {error}"))?;
-        self.note("TLS began");
+        self.note(match step {
+            Step::StopTls => "TLS ended",
+            _ => "TLS began",
+        });
         self.control = Some(Lines {
             wire,
             buffer: Vec::new(),

@@ -43,6 +43,25 @@ impl Wire {
         Ok(Self::Tls(Box::new(TlsStream::Client(stream))))
     }
 
+    /// Waits for the other side's goodbye of TLS, says its own, and goes on in plain.
+    pub(super) async fn stop_tls(self) -> io::Result<Self> {
+        let Self::Tls(mut stream) = self else {
+            return Err(io::Error::other("there is no TLS to stop"));
+        };
+        if stream.read(&mut [0; 1]).await? != 0 {
+            return Err(io::Error::other("more came in TLS"));
+        }
+        match &mut *stream {
+            TlsStream::Server(stream) => stream.get_mut().1.send_close_notify(),
+            TlsStream::Client(stream) => stream.get_mut().1.send_close_notify(),
+        }
+        stream.flush().await?;
+        Ok(Self::Plain(match *stream {
+            TlsStream::Server(stream) => stream.into_inner().0,
+            TlsStream::Client(stream) => stream.into_inner().0,
+        }))
+    }
+
     fn plain(self) -> io::Result<TcpStream> {
         match self {
             Self::Plain(stream) => Ok(stream),

@@ -3,7 +3,7 @@
 use ftp_proto::Command;
 
 use super::{Driver, session};
-use crate::{Error, ErrorKind, TlsMode};
+use crate::{Error, ErrorKind, LogKind, TlsMode};
 
 impl Driver {
     /// AUTH TLS on a connection that was made without.
@@ -40,5 +40,28 @@ impl Driver {
     async fn forgotten(&mut self) -> Result<bool, Error> {
         let reply = self.control.exchange(&Command::Pwd).await?;
         Ok(matches!(reply.code.value(), 332 | 503 | 530 | 532))
+    }
+
+    /// CCC: commands in plain from here on.
+    pub(crate) async fn clear_control(&mut self) -> Result<(), Error> {
+        if !self.control.stream()?.is_encrypted() {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                "CCC: the connection is not encrypted",
+            ));
+        }
+        self.command(Command::Ccc).await?;
+        self.before_ccc = self.control.stream()?.tls_facts();
+        let stream = self.control.take_for_tls()?;
+        match stream.into_plain(self.config.timeouts.reply).await {
+            Ok((stream, ahead)) => self.control.put_back_with(stream, &ahead),
+            Err(error) => return Err(self.control.kill(Error::net("CCC", error))),
+        }
+        self.control.log(
+            LogKind::Info,
+            "commands are not encrypted from here on; files still are",
+        );
+        self.publish_facts(None);
+        Ok(())
     }
 }

@@ -14,6 +14,9 @@ impl Driver {
             self.settle_by_steps().await?;
         }
         self.choose_language().await?;
+        if self.config.clear_control && self.tls.is_some() {
+            self.clear_control().await?;
+        }
         let greeting = greeting
             .lines
             .iter()
