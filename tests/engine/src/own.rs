@@ -48,6 +48,16 @@ impl OwnServer {
         tls: Tls,
         options: impl FnOnce(ServerBuilder) -> ServerBuilder,
     ) -> Self {
+        Self::at("127.0.0.1:0", store, tls, options).await
+    }
+
+    /// One that listens somewhere else.
+    pub async fn at(
+        place: &str,
+        store: Store,
+        tls: Tls,
+        options: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         std::fs::create_dir(&root).unwrap();
@@ -73,7 +83,7 @@ impl OwnServer {
                 .data_session(DataSession::Same);
         }
         Self {
-            running: options(builder).bind("127.0.0.1:0").await.unwrap(),
+            running: options(builder).bind(place).await.unwrap(),
             tls,
             vfs,
             authority,
@@ -95,7 +105,7 @@ impl OwnServer {
 
     /// How to reach it as its user, trusting its authority and nothing else.
     pub fn config(&self) -> Config {
-        let mut config = Config::new("127.0.0.1")
+        let mut config = Config::new(self.addr().ip().to_string())
             .with_port(self.addr().port())
             .with_tls(match self.tls {
                 Tls::Off => TlsMode::Off,

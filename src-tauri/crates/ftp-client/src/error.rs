@@ -10,6 +10,11 @@ use std::{
 use ftp_net::{DeflateProblem, NetError, ProxyProblem, Waited, tls::CertificateProblem};
 use ftp_proto::{ArgumentError, Reply};
 
+/// So many bytes of a reply that breaks the rules are shown.
+const DAMAGED: usize = 200;
+/// So many bytes of a refusal are shown.
+const WORDS: usize = 2000;
+
 /// Why an operation failed. Cheap to clone.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
@@ -336,7 +341,11 @@ impl fmt::Display for Error {
             _ => f.write_str(doing)?,
         }
         if let Some(reply) = &self.0.reply {
-            write!(f, ": {} {}", reply.code, reply.text())?;
+            let limit = match self.0.kind {
+                ErrorKind::Protocol => DAMAGED,
+                _ => WORDS,
+            };
+            write!(f, ": {} {}", reply.code, reply.excerpt(limit))?;
         }
         let mut source = self.source();
         while let Some(cause) = source {

@@ -132,6 +132,26 @@ impl Reply {
         lines.join("\n")
     }
 
+    /// The text, escaped, its lines joined by line feeds, of at most `limit` of the server's bytes: for messages, which a
+    /// server must not be able to make as long as it likes.
+    #[must_use]
+    pub fn excerpt(&self, limit: usize) -> String {
+        let mut left = limit;
+        let mut text = String::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            if index > 0 {
+                text.push('\n');
+            }
+            text.push_str(&escape(line, left));
+            left = left.saturating_sub(line.len());
+            if left == 0 && index + 1 < self.lines.len() {
+                text.push_str(" …");
+                break;
+            }
+        }
+        text
+    }
+
     /// Appends the reply as it is sent. A line between that begins with a digit is indented by a blank, so
     /// that it can't be taken for the end (RFC 959 section 4.2).
     pub fn encode(&self, out: &mut BytesMut) {
