@@ -10,11 +10,13 @@
 pub mod ca;
 pub mod packages;
 mod python;
+pub mod proxy;
 pub mod scripted;
 pub mod servers;
 mod skip;
 
 pub use ca::{Authority, Certificate};
+pub use proxy::{Asked, BadProxy, ProxyRules, ProxyServer};
 pub use scripted::{Gate, Peer, Script, ScriptError, Transcript};
 pub use servers::{Kind, Options, RealServer, StartError, Tls};
 pub use skip::{Skipped, skip_loudly, target_dir};

@@ -4,9 +4,6 @@ mod http;
 mod socks;
 mod text;
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
