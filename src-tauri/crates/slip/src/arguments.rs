@@ -23,6 +23,13 @@ impl Moved {
             .unwrap_or_else(|| clean.to_owned())
     }
 
+    /// The address of the proxy as it was written, with its password.
+    pub(crate) fn whole_proxy(&self, clean: &str) -> String {
+        self.find(&proxy_key(clean))
+            .and_then(|password| url::put_password_of(clean, password))
+            .unwrap_or_else(|| clean.to_owned())
+    }
+
     /// The password of a user of `slip serve`.
     pub(crate) fn of_user(&self, name: &str) -> Option<&str> {
         self.find(&user_key(name))
@@ -53,6 +60,7 @@ fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Moved) {
     let mut moved = Vec::new();
     let mut serving = false;
     let mut after_user = false;
+    let mut after_proxy = false;
     let clean = arguments
         .into_iter()
         .map(|argument| {
@@ -60,7 +68,18 @@ fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Moved) {
                 return argument;
             };
             let is_user = std::mem::replace(&mut after_user, serving && text == "--user");
+            let is_proxy = std::mem::replace(&mut after_proxy, text == "--proxy");
             serving |= text == "serve";
+            let (option, proxy) = match text.strip_prefix("--proxy=") {
+                Some(proxy) => ("--proxy=", proxy),
+                None if is_proxy => ("", text),
+                None => ("", ""),
+            };
+            if let Some((clean, password)) = url::take_password_of(proxy) {
+                let argument = format!("{option}{clean}");
+                moved.push((proxy_key(&clean), password));
+                return argument.into();
+            }
             if let Some((clean, password)) = url::take_password(text) {
                 moved.push((clean.clone(), password));
                 return clean.into();
@@ -85,6 +104,11 @@ fn split(arguments: Vec<OsString>) -> (Vec<OsString>, Moved) {
 /// No URL looks like this.
 fn user_key(name: &str) -> String {
     format!("user {name}")
+}
+
+/// Nor like this.
+fn proxy_key(clean: &str) -> String {
+    format!("proxy {clean}")
 }
 
 fn inherited() -> Option<Moved> {
@@ -154,6 +178,33 @@ mod tests {
         assert_eq!(moved.of_user("a"), Some("b:c"));
         assert_eq!(moved.of_user("d"), Some(""));
         assert_eq!(moved.of_user("e"), None);
+    }
+
+    #[test]
+    fn proxies_lose_their_passwords() {
+        let (clean, moved) = split_texts(&[
+            "slip",
+            "--proxy",
+            "socks5://a:b%40@gate:1",
+            "--proxy=http://c:d@gate",
+            "ls",
+        ]);
+        assert_eq!(
+            clean,
+            [
+                "slip",
+                "--proxy",
+                "socks5://a@gate:1",
+                "--proxy=http://c@gate",
+                "ls"
+            ]
+        );
+        assert_eq!(
+            moved.whole_proxy("socks5://a@gate:1"),
+            "socks5://a:b%40@gate:1"
+        );
+        assert_eq!(moved.whole_proxy("http://c@gate"), "http://c:d@gate");
+        assert_eq!(moved.whole_proxy("http://gate"), "http://gate");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod how;
+mod net;
 mod queue;
 mod values;
 
@@ -16,6 +17,7 @@ use ftp_client::{Charset, Fingerprint, TlsMode};
 
 pub(crate) use deliver::{Check, Deliver, DeliverHow};
 pub(crate) use how::{AndLinks, Conflicts, How, Rule};
+use net::Net;
 pub(crate) use queue::{
     Items, Mirror, Queue, QueueAdd, QueueCommand, QueueList, QueueRun, Receipts,
 };
@@ -109,6 +111,8 @@ pub(crate) struct Options {
     /// Keep the password in the keyring once the server has accepted it
     #[arg(long, global = true)]
     pub(crate) remember: bool,
+    #[command(flatten)]
+    pub(crate) net: Net,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

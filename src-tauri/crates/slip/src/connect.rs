@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ftp_client::ftp_proto::{Argument, Charset, EncodeError, RemotePath};
+use ftp_client::ftp_proto::{Argument, Charset, EncodeError, RemotePath, Secret};
 use ftp_client::{
-    Client, Config, DataMode, Error, Fingerprint, HostMemory, LogKind, Login, Observer, Roots,
-    Timeouts, TlsMode, Trust,
+    Client, Config, DataMode, Error, Fingerprint, HostMemory, LogKind, Login, Observer, ProxyKind,
+    Roots, Timeouts, TlsMode, Trust,
 };
 use transfer::{ConflictRule, SiteKey};
 use vault::{Folders, Site, Sites, Trusted, login_account};
@@ -45,6 +45,8 @@ pub(crate) struct Target {
     base: Option<RemotePath>,
     /// Where the password goes once it was accepted.
     remember: Option<String>,
+    /// The same for the proxy's password.
+    remember_proxy: Option<String>,
 }
 
 /// A session, and where it started.
@@ -145,7 +147,7 @@ impl Connections {
 
     /// Finds out how to connect; may ask for a password.
     pub(crate) async fn target(&self, url: &Url) -> Result<Arc<Target>, Failure> {
-        let target = match &url.place {
+        let mut target = match &url.place {
             Place::Server(server) => self.server(url, server).await?,
             Place::Site(name) => {
                 let site = find_site(name)?;
@@ -154,6 +156,7 @@ impl Connections {
         };
         encoded(url.path_bytes(), target.config.charset)
             .map_err(|error| Failure::usage(format!("{url}: {error}")))?;
+        target.remember_proxy = self.log_in_to_proxy(&mut target.config).await?;
         Ok(Arc::new(target))
     }
 
@@ -170,6 +173,12 @@ impl Connections {
     pub(crate) async fn logged_in(&self, target: &Target) {
         if let Some(account) = target.remember.clone() {
             password::remember(account, &target.config.login.password, self.output).await;
+        }
+        if let (Some(account), Some(proxy)) = (&target.remember_proxy, &target.config.proxy)
+            && let Some(login) = &proxy.login
+            && let Ok(secret) = Secret::try_from(login.password.as_str())
+        {
+            password::remember(account.clone(), &secret, self.output).await;
         }
     }
 
@@ -214,6 +223,7 @@ impl Connections {
             config,
             base: None,
             remember,
+            remember_proxy: None,
         })
     }
 
@@ -234,6 +244,8 @@ impl Connections {
         if !self.options.passive && !site.passive {
             config.data = DataMode::Active;
         }
+        let net = self.options.net.of_site(&mut config, site);
+        net.map_err(|(what, why)| wrong(what, &why))?;
         config.allow_plaintext |= site.allow_plaintext;
         if let (None, Some(seconds)) = (self.options.timeout, site.timeout) {
             config.timeouts = Timeouts::all(Duration::from_secs(seconds.into()));
@@ -260,6 +272,7 @@ impl Connections {
             config,
             base: (!base.as_bytes().is_empty()).then_some(base),
             remember,
+            remember_proxy: None,
         })
     }
 
@@ -267,7 +280,7 @@ impl Connections {
     async fn log_in(
         &self,
         config: &mut Config,
-        from_url: Option<&ftp_client::ftp_proto::Secret>,
+        from_url: Option<&Secret>,
         accounts: Vec<String>,
         place: &str,
     ) -> Result<Option<String>, Failure> {
@@ -279,6 +292,25 @@ impl Connections {
         let found = password::find(from_url, accounts, place, self.may_ask, self.output).await?;
         config.login.password = found.secret;
         Ok(first.filter(|_| self.options.remember && !found.from_keyring))
+    }
+
+    /// Finds the password of a proxy that knows users. The account to remember it under, if that is wished and not done.
+    async fn log_in_to_proxy(&self, config: &mut Config) -> Result<Option<String>, Failure> {
+        let Some(proxy) = &mut config.proxy else {
+            return Ok(None);
+        };
+        let account = proxy.to_string();
+        let has_passwords = matches!(proxy.kind, ProxyKind::Socks5 | ProxyKind::Http);
+        let Some(login) = proxy.login.as_mut().filter(|_| has_passwords) else {
+            return Ok(None);
+        };
+        if !login.password.is_empty() {
+            output::keep_secret(login.password.as_bytes());
+            return Ok(None);
+        }
+        let found = password::of_proxy(&account, self.may_ask, self.output).await?;
+        login.password = String::from_utf8_lossy(found.secret.expose()).into_owned();
+        Ok((self.options.remember && !found.from_keyring).then_some(account))
     }
 
     fn config(&self, host: &str, port: Option<u16>, tls: TlsMode) -> Result<Config, Failure> {
@@ -297,6 +329,7 @@ impl Connections {
         if let Some(limit) = self.options.timeout {
             config.timeouts = Timeouts::all(limit);
         }
+        self.options.net.apply(&mut config, &self.moved)?;
         if self.options.active {
             config.data = DataMode::Active;
         }

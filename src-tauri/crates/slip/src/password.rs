@@ -10,6 +10,8 @@ use crate::output::{self, Output};
 
 /// The variable that may hold a password.
 const VARIABLE: &str = "SLIP_PASSWORD";
+/// The variable that may hold a proxy's password.
+const PROXY_VARIABLE: &str = "SLIP_PROXY_PASSWORD";
 
 /// A password, and whether it came from the keyring.
 pub(crate) struct Found {
@@ -39,9 +41,31 @@ pub(crate) async fn find(
     if let Some(secret) = from_url {
         return Ok(Found::new(secret.clone(), false));
     }
-    if let Some(secret) = from_environment()? {
+    if let Some(secret) = from_environment(VARIABLE)? {
         return Ok(Found::new(secret, false));
     }
+    find_further(accounts, place, may_ask, output).await
+}
+
+/// The password of a proxy; its address, which has the user in it, is its account in the keyring.
+pub(crate) async fn of_proxy(
+    address: &str,
+    may_ask: bool,
+    output: Output,
+) -> Result<Found, Failure> {
+    if let Some(secret) = from_environment(PROXY_VARIABLE)? {
+        return Ok(Found::new(secret, false));
+    }
+    let accounts = vec![address.to_owned()];
+    find_further(accounts, &format!("the proxy {address}"), may_ask, output).await
+}
+
+async fn find_further(
+    accounts: Vec<String>,
+    place: &str,
+    may_ask: bool,
+    output: Output,
+) -> Result<Found, Failure> {
     if let Some(secret) = from_keyring(accounts, output).await? {
         return Ok(Found::new(secret, true));
     }
@@ -55,7 +79,7 @@ pub(crate) async fn find(
 
 /// The password of a user of our own server: from the environment, or by asking.
 pub(crate) async fn of_new_user(name: &str) -> Result<Secret, Failure> {
-    match from_environment()? {
+    match from_environment(VARIABLE)? {
         Some(secret) => Ok(secret),
         None => prompt(&format!("user {name}")).await,
     }
@@ -74,14 +98,14 @@ pub(crate) async fn remember(account: String, secret: &Secret, output: Output) {
     }
 }
 
-fn from_environment() -> Result<Option<Secret>, Failure> {
+fn from_environment(variable: &str) -> Result<Option<Secret>, Failure> {
     // Empty counts as not set, as scripts leave it.
-    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) else {
+    let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     Secret::try_from(value.into_encoded_bytes())
         .map(Some)
-        .map_err(|error| Failure::usage(format!("${VARIABLE}: {error}")))
+        .map_err(|error| Failure::usage(format!("${variable}: {error}")))
 }
 
 async fn from_keyring(accounts: Vec<String>, output: Output) -> Result<Option<Secret>, Failure> {

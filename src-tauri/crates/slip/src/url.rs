@@ -9,7 +9,7 @@ use ftp_client::TlsMode;
 use ftp_client::ftp_proto::{Argument, RemotePath, Secret, escape};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 
-pub(crate) use hide::{put_password, redact, take_password};
+pub(crate) use hide::{put_password, put_password_of, redact, take_password, take_password_of};
 
 /// What a path doesn't show as it is. The slash stays.
 const PATH: &AsciiSet = &CONTROLS

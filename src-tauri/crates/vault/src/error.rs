@@ -92,6 +92,10 @@ pub enum Field {
     Connections,
     Charset,
     Timeout,
+    Proxy,
+    Certificate,
+    Key,
+    TlsVersions,
     Subject,
 }
 
@@ -108,6 +112,10 @@ impl std::fmt::Display for Field {
             Field::Connections => "the number of connections",
             Field::Charset => "the charset",
             Field::Timeout => "the timeout",
+            Field::Proxy => "the proxy",
+            Field::Certificate => "the certificate to show",
+            Field::Key => "the certificate's key",
+            Field::TlsVersions => "the range of TLS versions",
             Field::Subject => "the certificate's subject",
         })
     }
@@ -129,6 +137,10 @@ pub enum Problem {
     Zero,
     /// It is not between these two numbers, which are allowed themselves.
     OutOfRange(u32, u32),
+    /// It holds a password, and is written to a file.
+    Secret,
+    /// It leaves nothing.
+    NoneLeft,
 }
 
 impl std::fmt::Display for Problem {
@@ -142,6 +154,8 @@ impl std::fmt::Display for Problem {
             Problem::TooLong(limit) => write!(f, "is longer than {limit} bytes"),
             Problem::Zero => f.write_str("can't be 0"),
             Problem::OutOfRange(low, high) => write!(f, "must be from {low} to {high}"),
+            Problem::Secret => f.write_str("has a password in it, which belongs in the keyring"),
+            Problem::NoneLeft => f.write_str("is empty"),
         }
     }
 }

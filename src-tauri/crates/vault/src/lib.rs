@@ -15,6 +15,7 @@ mod document;
 mod error;
 mod folders;
 mod keyring_store;
+mod network;
 mod secret;
 mod settings;
 mod site;
@@ -25,6 +26,7 @@ mod trusted;
 pub use error::{Error, Field, Problem, Result};
 pub use folders::{Folders, NoHome};
 pub use keyring_store::{KEYRING_SERVICE, Keyring};
+pub use network::{NetworkSettings, TlsVersion};
 pub use secret::{
     KeyringStatus, MemorySecrets, Secret, SecretError, SecretErrorKind, SecretStore, login_account,
 };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Extra;
 use crate::error::{Error, Field, Problem, Result, check_host, check_port, check_text};
+use crate::network::NetworkSettings;
 use crate::transfers::{ConflictRule, SpeedLimits, UploadName};
 
 /// The name of a site for machines: 32 hexadecimal digits of randomness, made once. Also the account of its password
@@ -136,6 +137,9 @@ pub struct Site {
     /// How long to wait for a connection, a reply or the next byte, in seconds, 1 to 86,400; `None`: 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
+    /// The way there: proxy, certificate, versions of TLS.
+    #[serde(default, skip_serializing_if = "NetworkSettings::is_default")]
+    pub network: NetworkSettings,
     #[serde(flatten)]
     pub(crate) extra: Extra,
 }
@@ -180,6 +184,7 @@ impl Site {
             keep_permissions: false,
             charset: None,
             timeout: None,
+            network: NetworkSettings::default(),
             extra: Extra::default(),
         }
     }
@@ -206,6 +211,7 @@ impl Site {
             }
             _ => {}
         }
+        self.network.check()?;
         match self.connections {
             Some(count) if !(1..=MOST_CONNECTIONS).contains(&count) => Err(Error::Invalid {
                 field: Field::Connections,

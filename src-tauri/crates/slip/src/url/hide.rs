@@ -4,7 +4,13 @@ use super::Scheme;
 
 /// Takes the password out of a URL: the URL without it, and the password as it was written. `None` where there is none.
 pub(crate) fn take_password(text: &str) -> Option<(String, String)> {
-    let (_, rest) = Scheme::strip(text)?;
+    Scheme::strip(text)?;
+    take_password_of(text)
+}
+
+/// The same whatever the scheme is.
+pub(crate) fn take_password_of(text: &str) -> Option<(String, String)> {
+    let (_, rest) = text.split_once("://")?;
     let begin = text.len() - rest.len();
     let authority = rest.split('/').next().unwrap_or(rest);
     let at = authority.rfind('@')?;
@@ -15,7 +21,13 @@ pub(crate) fn take_password(text: &str) -> Option<(String, String)> {
 
 /// Puts a password that [`take_password`] took back in its place.
 pub(crate) fn put_password(clean: &str, password: &str) -> Option<String> {
-    let (_, rest) = Scheme::strip(clean)?;
+    Scheme::strip(clean)?;
+    put_password_of(clean, password)
+}
+
+/// The same whatever the scheme is.
+pub(crate) fn put_password_of(clean: &str, password: &str) -> Option<String> {
+    let (_, rest) = clean.split_once("://")?;
     let begin = clean.len() - rest.len();
     let authority = rest.split('/').next().unwrap_or(rest);
     let at = begin + authority.rfind('@')?;
