@@ -9,8 +9,8 @@
 
 pub mod ca;
 pub mod packages;
-mod python;
 pub mod proxy;
+mod python;
 pub mod scripted;
 pub mod servers;
 mod skip;
