@@ -170,6 +170,7 @@ async fn active_mode_with_a_server_that_refuses_or_never_comes() {
     let peer = Peer::serve(late).await;
     let client = connected(&peer, |config| {
         config.data = Active;
+        config.data_options.fallback = false;
         config.timeouts.connect = Duration::from_millis(300);
     });
     let client = client.await;
@@ -178,7 +179,11 @@ async fn active_mode_with_a_server_that_refuses_or_never_comes() {
     assert_in_step(&client).await;
     let refused = script.answering(&[("PORT *", "502 neither")]).serve_rest();
     let peer = Peer::serve(refused).await;
-    let client = connected(&peer, |config| config.data = Active).await;
+    let client = connected(&peer, |config| {
+        config.data = Active;
+        config.data_options.fallback = false;
+    });
+    let client = client.await;
     let error = get(&client, "f", 0).await.unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Unsupported, "{error}");
     assert_in_step(&client).await;

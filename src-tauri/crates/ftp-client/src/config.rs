@@ -11,7 +11,7 @@ use ftp_net::{
 };
 use ftp_proto::{Argument, Charset, Secret};
 
-use crate::{Error, HostMemory, KeepAlive, Reconnect};
+use crate::{DataOptions, Error, HostMemory, KeepAlive, Reconnect};
 
 /// How a connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -46,9 +46,9 @@ pub enum DataMode {
     /// shown that it reaches us.
     #[default]
     Auto,
-    /// We do: EPSV, else PASV.
+    /// We do: EPSV, else PASV. Where that fails, the server does, unless [`DataOptions::fallback`] is off.
     Passive,
-    /// The server does: EPRT, else PORT.
+    /// The server does: EPRT, else PORT. Where that fails, we do, unless [`DataOptions::fallback`] is off.
     Active,
 }
 
@@ -110,7 +110,10 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Who opens data connections.
     pub data: DataMode,
-    /// Connect to the address that PASV names. False: to the control connection's, whatever PASV says, since
+    /// By which commands, from which ports, and what is tried where that fails.
+    pub data_options: DataOptions,
+    /// Connect to the address that PASV names, unless that can't be reached from here: a private one of a server with a public
+    /// address, say. False: to the control connection's, whatever PASV says, since
     /// a hostile server could otherwise point us at somebody else.
     pub trust_pasv_address: bool,
     /// Send a password over an unencrypted connection where there is no other.
@@ -165,6 +168,7 @@ impl Config {
             login: Login::anonymous(),
             timeouts: Timeouts::default(),
             data: DataMode::Auto,
+            data_options: DataOptions::default(),
             trust_pasv_address: false,
             allow_plaintext: false,
             tls_options: TlsOptions::default(),

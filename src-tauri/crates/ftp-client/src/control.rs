@@ -31,6 +31,8 @@ pub(crate) struct Control {
     round_trip: Option<Duration>,
     /// Replies of several lines end with another code here.
     lenient: bool,
+    /// The last reply was the end of a transfer, which some servers say twice.
+    may_repeat: bool,
     /// Why nothing more can be done with it.
     dead: Option<Error>,
 }
@@ -46,6 +48,7 @@ impl Control {
             observer,
             round_trip: None,
             lenient: false,
+            may_repeat: false,
             dead: None,
         }
     }
@@ -252,10 +255,22 @@ impl Control {
         let begin = Instant::now();
         self.send_all(commands).await?;
         let doing = commands.first().map_or_else(String::new, Command::redacted);
-        let reply = self.final_reply(&doing).await?;
+        let mut reply = self.final_reply(&doing).await?;
+        let repeated = std::mem::take(&mut self.may_repeat)
+            && reply.code.value() == 226
+            && commands.first().is_some_and(is_never_226);
+        if repeated {
+            self.log(LogKind::Warning, "the end of the transfer was said twice");
+            reply = self.final_reply(&doing).await?;
+        }
         let time = begin.elapsed();
         self.round_trip = Some(self.round_trip.map_or(time, |least| least.min(time)));
         Ok(reply)
+    }
+
+    /// Whether a transfer has just ended: then another 226 is of that one.
+    pub(crate) const fn may_repeat(&mut self, may: bool) {
+        self.may_repeat = may;
     }
 
     /// The next reply that isn't a preliminary one.
@@ -276,6 +291,23 @@ impl Control {
             let _ = tokio::time::timeout(Duration::from_secs(1), stream.shutdown()).await;
         }
     }
+}
+
+/// True for commands that no server answers with 226.
+const fn is_never_226(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Epsv(_)
+            | Command::Pasv
+            | Command::Eprt(_)
+            | Command::Port(_)
+            | Command::Pwd
+            | Command::Size(_)
+            | Command::Mdtm(_)
+            | Command::Mlst(_)
+            | Command::Rest(_)
+            | Command::Rnfr(_)
+    )
 }
 
 pub(crate) fn log(observer: Option<&Observer>, kind: LogKind, text: impl Into<String>) {

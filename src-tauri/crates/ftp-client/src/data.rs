@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     Client, Error, ErrorKind,
-    driver::{Finished, Kept, Opened},
+    driver::{Finished, Kept, Opened, Whole},
 };
 
 /// A file on its way to us. Read it to its end, then call [`finish`](Download::finish): only the server's
@@ -39,7 +39,12 @@ struct Transfer {
     /// What is fetched and from where on: its size settles whether a TLS connection that ended without a goodbye
     /// was cut off.
     source: Option<(RemotePath, u64)>,
-    received: u64,
+    /// What is stored and from where on: its size settles whether it has arrived where the server can't say so any more.
+    target: Option<(RemotePath, u64)>,
+    /// Bytes, in whichever direction.
+    moved: u64,
+    /// Bytes that came on the connection of an upload.
+    unasked: u64,
     /// False after a TLS connection that ended without a goodbye.
     clean: bool,
     doing: String,
@@ -99,6 +104,10 @@ impl Transfer {
             Command::Retr(path) => Some((path.clone(), offset)),
             _ => None,
         };
+        let target = match &command {
+            Command::Stor(path) => Some((path.clone(), offset)),
+            _ => None,
+        };
         let (opened, idle) = client
             .run(move |driver| {
                 Box::pin(async move {
@@ -110,6 +119,7 @@ impl Transfer {
         let mut transfer = Self::new(client, opened, doing, idle);
         transfer.stream.upload = upload;
         transfer.source = source;
+        transfer.target = target;
         Ok(transfer)
     }
 
@@ -125,7 +135,9 @@ impl Transfer {
             finished,
             client: client.clone(),
             source: None,
-            received: 0,
+            target: None,
+            moved: 0,
+            unasked: 0,
             clean: true,
             doing,
             idle,
@@ -200,7 +212,8 @@ impl Transfer {
             Ok(copied) if bound.is_reached() => Ok(copied),
             Ok(copied) => {
                 // Beyond what was read by hand before.
-                self.received += copied.bytes;
+                self.moved += copied.bytes;
+                self.unasked = copied.unasked;
                 self.clean = copied.clean || self.source.is_none();
                 self.conclude().await?;
                 Ok(copied)
@@ -228,7 +241,18 @@ impl Transfer {
 
     /// The server's word, after the data connection was closed in good order.
     async fn conclude(self) -> Result<(), Error> {
-        let reply = self.finished.complete().await?;
+        let moved = self.moved;
+        let whole = |(path, offset): &(RemotePath, u64)| Whole {
+            path: path.clone(),
+            size: offset + moved,
+        };
+        let whole = match (&self.source, &self.target) {
+            // Cut off or not is for its size to say in any case.
+            (Some(source), _) if self.clean => Some(whole(source)),
+            (_, Some(target)) => Some(whole(target)),
+            _ => None,
+        };
+        let reply = self.finished.complete_as(whole).await?;
         if !reply.code.is_completion() {
             return Err(Error::refused(self.doing, reply));
         }
@@ -237,11 +261,21 @@ impl Transfer {
         if reply.text().contains("failed to open directory") {
             return Err(Error::with_reply(ErrorKind::Refused, self.doing, reply));
         }
+        if self.unasked > 0 {
+            return Err(Error::with_source(
+                ErrorKind::Protocol,
+                self.doing,
+                format!(
+                    "the server sent {} bytes on the data connection of an upload",
+                    self.unasked
+                ),
+            ));
+        }
         match self.source {
             // Somebody in between can end a TLS connection early, and the server would not know. It can't touch
             // the answer to SIZE.
             Some((path, offset)) if !self.clean => match self.client.size(&path).await {
-                Ok(size) if size != offset + self.received => {
+                Ok(size) if size != offset + self.moved => {
                     Err(Error::new(ErrorKind::Truncated, self.doing))
                 }
                 Err(error) if error.is_fatal() => Err(error),
@@ -406,6 +440,11 @@ impl Upload {
             let closed = shutdown_orderly(&mut stream, GOODBYE).await;
             drop(stream);
             let doing = self.0.doing.clone();
+            self.0.unasked = *closed.as_ref().unwrap_or(&0);
+            if closed.is_err() {
+                // Its end may not have arrived.
+                self.0.target = None;
+            }
             return match (self.0.conclude().await, closed) {
                 (Ok(()), Err(error)) => Err(Error::net(doing, NetError::Io(error))),
                 (outcome, _) => outcome,
@@ -460,7 +499,7 @@ impl AsyncRead for Download {
                 this.timer = None;
                 let read = (buf.filled().len() - before) as u64;
                 this.pace.moved(now(), read);
-                this.received += read;
+                this.moved += read;
                 this.ended = read == 0 && room > 0;
                 Poll::Ready(Ok(()))
             }
@@ -493,6 +532,7 @@ impl AsyncWrite for Upload {
                 this.timer = None;
                 if let Ok(written) = outcome {
                     this.pace.moved(now(), written as u64);
+                    this.moved += written as u64;
                 }
                 Poll::Ready(outcome)
             }

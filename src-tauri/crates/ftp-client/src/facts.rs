@@ -1,6 +1,8 @@
 use ftp_net::tls::CertificateInfo;
 use ftp_proto::{Features, RemotePath};
 
+use crate::DataFacts;
+
 /// What is known of a session.
 #[derive(Debug, Clone)]
 pub struct SessionFacts {
@@ -12,6 +14,8 @@ pub struct SessionFacts {
     pub home: Option<RemotePath>,
     /// How the connection is protected.
     pub security: Security,
+    /// How data connections come about.
+    pub data: DataFacts,
 }
 
 /// How a connection is protected.

@@ -33,6 +33,7 @@ mod listing;
 mod memory;
 mod policy;
 mod tree;
+mod ways;
 
 pub use batch::{BatchOptions, FetchFile, Fetched, StoreFile, StoreThen, Stored};
 pub use client::Client;
@@ -49,6 +50,7 @@ pub use hash::HashAlgorithm;
 pub use listing::Listing;
 pub use memory::HostMemory;
 pub use policy::{Backoff, KeepAlive, Reconnect};
+pub use ways::{DataFacts, DataOptions, DataWay, PassiveCommand};
 
 pub use ftp_net::{
     Proxy, ProxyKind, ProxyLogin, ProxyParseError, ProxyProblem, Throttle, Throttles, Timeouts,

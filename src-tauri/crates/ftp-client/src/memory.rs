@@ -46,6 +46,10 @@ pub(crate) struct Learned {
     pub(crate) demands_resumption: bool,
     /// EPSV is refused, or leads nowhere.
     pub(crate) no_epsv: bool,
+    /// EPRT is refused.
+    pub(crate) no_eprt: bool,
+    /// The mode in which data connections came about where the chosen one failed.
+    pub(crate) reaches: Reaches,
     /// `LIST -a` is taken for a file's name.
     pub(crate) no_list_all: bool,
     /// How it takes many commands at once.
@@ -103,6 +107,19 @@ pub(crate) enum Active {
     Works,
     /// They don't.
     Fails,
+}
+
+/// In which mode data connections come about, where it is not the chosen one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Reaches {
+    /// In the chosen one, or nobody has tried.
+    #[default]
+    Unknown,
+    /// We reach the server.
+    Passive,
+    /// The server reaches us.
+    Active,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -146,6 +146,20 @@ fn is_of_the_port(error: &io::Error) -> bool {
     )
 }
 
+/// The address of this computer that the system would choose for a connection to `peer`. Nothing is sent.
+///
+/// # Errors
+/// What the system says, where there is no way to `peer`.
+pub fn source_for(peer: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = match peer {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = std::net::UdpSocket::bind((any, 0))?;
+    socket.connect(peer)?;
+    Ok(socket.local_addr()?.ip())
+}
+
 /// Makes the close of a socket a reset. A failure leaves an ordinary close, and there is nothing to do about it.
 pub(crate) fn reset_on_drop(socket: impl std::os::fd::AsFd) {
     let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));

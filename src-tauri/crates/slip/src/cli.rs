@@ -1,6 +1,7 @@
 //! The command line's words.
 
 mod deliver;
+mod data;
 mod how;
 mod net;
 mod queue;
@@ -16,6 +17,7 @@ use ftp_client::ftp_proto::Argument;
 use ftp_client::{Charset, Fingerprint, TlsMode};
 
 pub(crate) use deliver::{Check, Deliver, DeliverHow};
+use data::Data;
 pub(crate) use how::{AndLinks, Conflicts, How, Rule};
 use net::Net;
 pub(crate) use queue::{
@@ -78,12 +80,6 @@ pub(crate) struct Options {
     /// Trust the authorities in this PEM file in place of the system's
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// Let the server open the data connections (PORT, EPRT)
-    #[arg(long, global = true, conflicts_with = "passive")]
-    pub(crate) active: bool,
-    /// Open the data connections from here (EPSV, PASV); the default
-    #[arg(long, global = true)]
-    pub(crate) passive: bool,
     /// Wait no longer than this for a connection, a reply, or the next byte [default: 30, or what the site says]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = values::seconds)]
     pub(crate) timeout: Option<Duration>,
@@ -113,6 +109,8 @@ pub(crate) struct Options {
     pub(crate) remember: bool,
     #[command(flatten)]
     pub(crate) net: Net,
+    #[command(flatten)]
+    pub(crate) data: Data,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use ftp_client::ftp_proto::{Argument, Charset, EncodeError, RemotePath, Secret};
 use ftp_client::{
-    Client, Config, DataMode, Error, Fingerprint, HostMemory, LogKind, Login, Observer, ProxyKind,
+    Client, Config, Error, Fingerprint, HostMemory, LogKind, Login, Observer, ProxyKind,
     Roots, Timeouts, TlsMode, Trust,
 };
 use transfer::{ConflictRule, SiteKey};
@@ -241,9 +241,7 @@ impl Connections {
             TlsMode::from,
         );
         let mut config = self.config(&site.host, site.port, tls)?;
-        if !self.options.passive && !site.passive {
-            config.data = DataMode::Active;
-        }
+        self.options.data.of_site(&mut config, site);
         let net = self.options.net.of_site(&mut config, site);
         net.map_err(|(what, why)| wrong(what, &why))?;
         config.allow_plaintext |= site.allow_plaintext;
@@ -330,9 +328,7 @@ impl Connections {
             config.timeouts = Timeouts::all(limit);
         }
         self.options.net.apply(&mut config, &self.moved)?;
-        if self.options.active {
-            config.data = DataMode::Active;
-        }
+        self.options.data.apply(&mut config);
         config.allow_plaintext = self.options.plaintext;
         config.charset = self.options.charset.unwrap_or_default();
         config.virtual_host = self.options.virtual_host.clone();

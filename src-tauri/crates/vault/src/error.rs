@@ -96,6 +96,7 @@ pub enum Field {
     Certificate,
     Key,
     TlsVersions,
+    ActivePorts,
     Subject,
 }
 
@@ -116,6 +117,7 @@ impl std::fmt::Display for Field {
             Field::Certificate => "the certificate to show",
             Field::Key => "the certificate's key",
             Field::TlsVersions => "the range of TLS versions",
+            Field::ActivePorts => "the ports for active mode",
             Field::Subject => "the certificate's subject",
         })
     }

@@ -11,6 +11,7 @@
 //! thread for blocking work, such as `tokio::task::spawn_blocking`.
 #![warn(missing_docs)]
 
+mod data;
 mod document;
 mod error;
 mod folders;
@@ -23,6 +24,7 @@ mod sites;
 mod transfers;
 mod trusted;
 
+pub use data::{DataSettings, PassiveCommand};
 pub use error::{Error, Field, Problem, Result};
 pub use folders::{Folders, NoHome};
 pub use keyring_store::{KEYRING_SERVICE, Keyring};

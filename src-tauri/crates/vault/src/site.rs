@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::DataSettings;
 use crate::document::Extra;
 use crate::error::{Error, Field, Problem, Result, check_host, check_port, check_text};
 use crate::network::NetworkSettings;
@@ -140,6 +141,9 @@ pub struct Site {
     /// The way there: proxy, certificate, versions of TLS.
     #[serde(default, skip_serializing_if = "NetworkSettings::is_default")]
     pub network: NetworkSettings,
+    /// How data connections are made.
+    #[serde(default, skip_serializing_if = "DataSettings::is_default")]
+    pub data: DataSettings,
     #[serde(flatten)]
     pub(crate) extra: Extra,
 }
@@ -185,6 +189,7 @@ impl Site {
             charset: None,
             timeout: None,
             network: NetworkSettings::default(),
+            data: DataSettings::default(),
             extra: Extra::default(),
         }
     }
@@ -212,6 +217,12 @@ impl Site {
             _ => {}
         }
         self.network.check()?;
+        if !self.data.has_sound_ports() {
+            return Err(Error::Invalid {
+                field: Field::ActivePorts,
+                problem: Problem::OutOfRange(1, u16::MAX.into()),
+            });
+        }
         match self.connections {
             Some(count) if !(1..=MOST_CONNECTIONS).contains(&count) => Err(Error::Invalid {
                 field: Field::Connections,

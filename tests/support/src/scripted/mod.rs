@@ -62,6 +62,7 @@ enum Step {
     StopTls,
     AcceptData(Option<Arc<ServerConfig>>),
     DialData(Option<(Arc<ClientConfig>, String)>),
+    DialLast(String),
     SendData(Vec<u8>),
     FloodData(Vec<u8>, u64),
     ReadData(Option<usize>),
@@ -226,6 +227,12 @@ impl Script {
     #[must_use]
     pub fn dial_data(self) -> Self {
         self.step(Step::DialData(None))
+    }
+
+    /// As [`Self::dial_data`], to where the last line said that begins like this, however long ago.
+    #[must_use]
+    pub fn dial_last(self, beginning: &str) -> Self {
+        self.step(Step::DialLast(beginning.into()))
     }
 
     /// As [`Self::dial_data`], in TLS, as the client.

@@ -110,6 +110,18 @@ impl Runner {
                 self.start_tls(step).await
             }
             Step::AcceptData(_) | Step::DialData(_) => self.open_data(step).await,
+            Step::DialLast(beginning) => {
+                let lines = self.transcript.events.iter().rev();
+                let said = lines.filter_map(|event| match event {
+                    Event::Received(line) if line.starts_with(beginning.as_bytes()) => Some(line),
+                    _ => None,
+                });
+                let Some(line) = said.take(1).next() else {
+                    return Err(format!("no line began with {beginning:?}"));
+                };
+                self.last_line = line.clone();
+                self.open_data(&Step::DialData(None)).await
+            }
             Step::SendData(bytes) => self.send_data(bytes, 1, false).await,
             Step::FloodData(bytes, times) => self.send_data(bytes, *times, true).await,
             Step::ReadData(at_least) => self.read_data(*at_least).await,

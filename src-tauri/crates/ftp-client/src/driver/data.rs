@@ -1,14 +1,25 @@
-use std::net::{IpAddr, SocketAddr};
+//! Data connections: from the wish for one to the stream.
+
+use std::{net::IpAddr, time::Duration};
 
 use ftp_net::{NetError, Stream, Waited, tls::Versions};
-use ftp_proto::{Command, Reply};
+use ftp_proto::{Argument, Command, Reply};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Driver, transfer::Finished};
-use crate::{DataMode, Error, ErrorKind, LogKind};
+use super::{
+    Driver,
+    kind::Kind,
+    transfer::Finished,
+    ways::{Direction, Failed, Way},
+};
+use crate::{DataWay, Error, ErrorKind, LogKind, PassiveCommand};
 
 /// From this many bytes on, what a cipher costs is more than what a handshake does.
 const BIG: u64 = 4 * 1024 * 1024;
+/// How much later than the server's last word its connection may be seen.
+const LATE: Duration = Duration::from_millis(500);
+/// How long a server whose connection nobody waits for any more may take to say so, before the session is given up.
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// A data connection, and how to tell the task that it is done.
 pub(crate) struct Opened {
@@ -17,10 +28,20 @@ pub(crate) struct Opened {
     pub(crate) finished: Finished,
 }
 
-/// The way to a data connection, before the server has said that it will use it.
-enum Way {
-    Passive(TcpStream),
-    Active(TcpListener),
+/// What a data connection is opened for.
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    command: &'a Command,
+    offset: u64,
+    unresumed: bool,
+}
+
+/// What became of the wait for a server's connection.
+enum Accepted {
+    /// It is here; and the server's last word, where that was faster.
+    Connection(TcpStream, Option<Reply>),
+    /// The server is done and had nothing to send.
+    Nothing(Reply),
 }
 
 impl Driver {
@@ -36,10 +57,24 @@ impl Driver {
         offset: u64,
         size: Option<u64>,
     ) -> Result<Opened, Error> {
+        match self.open_protected(&command, offset, size).await {
+            Err(error) if self.protect_late(&error).await? => {
+                self.open_protected(&command, offset, size).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn open_protected(
+        &mut self,
+        command: &Command,
+        offset: u64,
+        size: Option<u64>,
+    ) -> Result<Opened, Error> {
         let big = size.is_some_and(|size| size.saturating_sub(offset) >= BIG);
         let mut refused = false;
         if big && !self.config.require_resumption && self.better_unresumed() {
-            match self.try_open(&command, offset, true).await {
+            match self.try_open(command, offset, true).await {
                 Err(error) if !error.is_fatal() && looks_unresumed(&error) => refused = true,
                 outcome => return outcome,
             }
@@ -47,10 +82,10 @@ impl Driver {
         if self.out_of_tickets() {
             self.downgrade().await?;
         }
-        let outcome = match self.try_open(&command, offset, false).await {
+        let outcome = match self.try_open(command, offset, false).await {
             Err(error) if self.could_downgrade() && looks_unresumed(&error) => {
                 self.downgrade().await?;
-                self.try_open(&command, offset, false).await
+                self.try_open(command, offset, false).await
             }
             outcome => outcome,
         };
@@ -92,26 +127,100 @@ impl Driver {
             self.go_home().await?;
         }
         self.set_type(b'I').await?;
-        if offset == 0
-            && self.may_hurry(command)
-            && let Some(opened) = self.open_at_once(command, unresumed).await?
-        {
-            return Ok(opened);
+        self.before_data().await?;
+        if offset == 0 {
+            self.forget_rest(command).await?;
+            if self.may_hurry(command)
+                && let Some(opened) = self.open_at_once(command, unresumed).await?
+            {
+                return Ok(opened);
+            }
         }
-        let way = match self.config.data {
-            DataMode::Auto | DataMode::Passive => Way::Passive(self.passive().await?),
-            DataMode::Active => Way::Active(self.active().await?),
+        // It may be another session by now.
+        self.before_data().await?;
+        let (first, second) = self.directions();
+        let request = Request {
+            command,
+            offset,
+            unresumed,
         };
+        let last = second.is_none() && !self.more_without_epsv_all();
+        let (failure, out_of_step) = match self.open_by(first, request, last).await {
+            Ok(opened) => return Ok(opened),
+            Err(Failed::Other(error)) => return Err(error),
+            Err(Failed::Way { error, .. }) if last => return Err(error),
+            Err(Failed::Way { error, out_of_step }) => (error, out_of_step),
+        };
+        let second = match second {
+            Some(second) => {
+                if out_of_step {
+                    self.reconnect().await?;
+                }
+                second
+            }
+            None => {
+                self.learn(|learned| learned.no_epsv = true);
+                self.reconnect().await?;
+                Direction::Passive
+            }
+        };
+        let reason = format!("{}: {failure}", first.name());
+        self.control.log(
+            LogKind::Warning,
+            format!("no data connection in {reason}; trying {}", second.name()),
+        );
+        match self.open_by(second, request, true).await {
+            Ok(opened) => {
+                self.learn_direction(second);
+                if let Some(way) = self.shared.facts().and_then(|facts| facts.data.way) {
+                    self.publish_way(way, Some(reason));
+                }
+                Ok(opened)
+            }
+            // The first is the one that was chosen.
+            Err(Failed::Way { error, .. }) if !error.is_fatal() => Err(failure),
+            Err(failed) => Err(failed.into_error()),
+        }
+    }
+
+    /// One try. `last`: there is no other way after it.
+    async fn open_by(
+        &mut self,
+        direction: Direction,
+        request: Request<'_>,
+        last: bool,
+    ) -> Result<Opened, Failed> {
+        let Request {
+            command,
+            offset,
+            unresumed,
+        } = request;
+        if direction == Direction::Passive && self.wants_pret() {
+            self.pret(command).await?;
+        }
+        let way = self.agree(direction).await?;
         if offset > 0 {
             let rest = Command::Rest(offset);
             let reply = self.ask(&rest).await?;
             if !reply.code.is_intermediate() && !reply.code.is_completion() {
-                return Err(Error::refused(rest.redacted(), reply));
+                return Err(Error::refused(rest.redacted(), reply).into());
             }
             self.rest_pending = true;
         }
         self.control.send(command).await?;
-        self.go_on(way, command, unresumed).await
+        self.go_on(way, command, unresumed, last).await
+    }
+
+    /// Some servers apply the offset of a transfer to the next one too. Those that are known don't.
+    pub(super) async fn forget_rest(&mut self, command: &Command) -> Result<(), Error> {
+        let moves = matches!(
+            command,
+            Command::Retr(_) | Command::Stor(_) | Command::Appe(_)
+        );
+        if moves && self.ways.rested {
+            self.clear_rest().await?;
+        }
+        Ok(())
     }
 
     /// True where EPSV and the command that uses it may go in one write.
@@ -124,8 +233,9 @@ impl Driver {
                 command,
                 Command::Retr(_) | Command::Mlsd(_) | Command::List(_)
             );
-        let passive = matches!(self.config.data, DataMode::Auto | DataMode::Passive);
-        passive && safe && !learned.no_epsv && self.queues()
+        let passive = self.directions().0 == Direction::Passive
+            && self.passive_commands().first() == Some(&PassiveCommand::Epsv);
+        passive && safe && !learned.no_epsv && !self.wants_pret() && self.queues()
     }
 
     /// EPSV and the command in one write: a round trip less. Only for what begins at the beginning: were REST refused, the
@@ -150,10 +260,11 @@ impl Driver {
             return Ok(None);
         };
         match self.dial(None, port).await {
-            Ok(tcp) => self
-                .go_on(Way::Passive(tcp), command, unresumed)
-                .await
-                .map(Some),
+            Ok(tcp) => {
+                let way = Way::Passive(tcp, DataWay::Epsv);
+                let opened = self.go_on(way, command, unresumed, true).await;
+                opened.map(Some).map_err(Failed::into_error)
+            }
             Err(error) if error.is_fatal() => Err(error),
             Err(error) => {
                 // The server waits for a connection that won't come. Another session finds out whether PASV helps.
@@ -170,12 +281,14 @@ impl Driver {
         way: Way,
         command: &Command,
         unresumed: bool,
-    ) -> Result<Opened, Error> {
+        last: bool,
+    ) -> Result<Opened, Failed> {
         let doing = command.redacted();
+        let how = way.how();
         let reply = self.control.reply(&doing).await?;
         if reply.code.is_completion() {
             // Done without 1xx: there was nothing to send.
-            self.rest_pending = false;
+            self.rest_used();
             return Ok(Opened {
                 stream: None,
                 finished: Finished::already(reply),
@@ -186,23 +299,118 @@ impl Driver {
             if self.rest_pending {
                 self.clear_rest().await?;
             }
-            return Err(Error::refused(doing, reply));
+            let of_the_way = how.is_active() && self.is_unreached(&reply, unresumed);
+            let error = Error::refused(doing, reply);
+            return Err(if of_the_way {
+                Failed::way(error)
+            } else {
+                Failed::Other(error)
+            });
         }
-        self.rest_pending = false;
+        self.rest_used();
+        let (tcp, early) = match way {
+            Way::Passive(tcp, _) => (tcp, None),
+            Way::Active(listener, _) => {
+                match self.accept(listener, &doing, unresumed, last).await? {
+                    Accepted::Connection(tcp, early) => (tcp, early),
+                    Accepted::Nothing(reply) => {
+                        return Ok(Opened {
+                            stream: None,
+                            finished: Finished::already(reply),
+                        });
+                    }
+                }
+            }
+        };
         let inbound = matches!(command, Command::Retr(_));
-        let stream = match self.data_stream(way, inbound, unresumed).await {
+        let stream = match self.secured(tcp, inbound, unresumed).await {
             Ok(stream) => stream,
-            Err(error) => return Err(self.explain(error, &doing).await),
+            Err(error) => return Err(self.explain(error, &doing).await.into()),
         };
         self.learn(|learned| learned.reached = true);
+        self.publish_way(how, None);
         // aioftp ends the session when a data connection breaks. It greets with what its owner likes; having no FEAT, which
         // everything else of its age has, is what tells it.
-        let (finished, running) = super::transfer::pair(doing, self.features.is_empty());
+        let (finished, running) = super::transfer::pair(doing, self.features.is_empty(), early);
         self.running = Some(running);
         self.unresumed = unresumed;
         Ok(Opened {
             stream: Some(stream),
             finished,
+        })
+    }
+
+    fn rest_used(&mut self) {
+        if self.rest_pending {
+            self.ways.rested = matches!(self.kind, Kind::Other | Kind::OneByOne);
+        }
+        self.rest_pending = false;
+    }
+
+    /// True where this reply says that the server did not reach us.
+    fn is_unreached(&self, reply: &Reply, unresumed: bool) -> bool {
+        // ProFTPD says the same of a TLS session that is not resumed.
+        let resumption = unresumed || self.data_encrypted && self.could_downgrade();
+        reply.code.value() == 425 && !resumption
+    }
+
+    /// Waits for the server's connection, and hears what it says in the meantime: one that can't reach us may say so long before our
+    /// patience ends.
+    async fn accept(
+        &mut self,
+        listener: TcpListener,
+        doing: &str,
+        unresumed: bool,
+        last: bool,
+    ) -> Result<Accepted, Failed> {
+        let peer = self.peer_ip().map_err(|error| Error::net(doing, error))?;
+        let limit = self.config.timeouts.connect;
+        let patience = tokio::time::sleep(limit);
+        tokio::pin!(patience);
+        let mut early = None;
+        loop {
+            tokio::select! {
+                biased;
+                outcome = accept_from(&listener, peer) => match outcome {
+                    Ok(tcp) => return Ok(Accepted::Connection(tcp, early)),
+                    Err(error) => return Err(self.explain(error, doing).await.into()),
+                },
+                reply = self.control.next_reply(doing), if early.is_none() => {
+                    let reply = reply?;
+                    if reply.code.is_completion() {
+                        // All of it may be here already, in a connection that is about to be seen.
+                        patience.as_mut().reset(tokio::time::Instant::now() + LATE);
+                        early = Some(reply);
+                    } else if !reply.code.is_preliminary() {
+                        let of_the_way = self.is_unreached(&reply, unresumed);
+                        let error = Error::refused(doing, reply);
+                        return Err(if of_the_way { Failed::way(error) } else { Failed::Other(error) });
+                    }
+                }
+                () = &mut patience => break,
+            }
+        }
+        drop(listener);
+        // Done, and never came: there was nothing to send.
+        if let Some(reply) = early {
+            return Ok(Accepted::Nothing(reply));
+        }
+        let timeout = NetError::Timeout {
+            what: Waited::Accept,
+            limit,
+        };
+        if last {
+            return Err(Failed::way(self.explain(timeout, doing).await));
+        }
+        // The port is closed now: a server that still tries sees that soon.
+        let noticed = tokio::time::timeout(NOTICE, self.control.next_reply(doing)).await;
+        if let Ok(Err(error)) = noticed {
+            return Err(error.into());
+        }
+        let out_of_step = !matches!(noticed, Ok(Ok(reply)) if !reply.code.is_preliminary());
+        Err(Failed::Way {
+            error: Error::net(doing, timeout),
+            out_of_step,
         })
     }
 
@@ -220,25 +428,14 @@ impl Driver {
         }
     }
 
-    async fn data_stream(
+    /// TLS over a data connection, where data is protected.
+    async fn secured(
         &mut self,
-        way: Way,
+        tcp: TcpStream,
         inbound: bool,
         unresumed: bool,
     ) -> Result<Stream, NetError> {
         let limit = self.config.timeouts.connect;
-        let tcp = match way {
-            Way::Passive(tcp) => tcp,
-            Way::Active(listener) => {
-                let peer = self.peer_ip()?;
-                tokio::time::timeout(limit, accept_from(&listener, peer))
-                    .await
-                    .map_err(|_| NetError::Timeout {
-                        what: Waited::Accept,
-                        limit,
-                    })??
-            }
-        };
         let Some(tls) = self.tls.clone().filter(|_| self.data_encrypted) else {
             return Ok(Stream::Plain(tcp));
         };
@@ -253,7 +450,7 @@ impl Driver {
         Ok(stream)
     }
 
-    fn peer_ip(&self) -> Result<IpAddr, NetError> {
+    pub(super) fn peer_ip(&self) -> Result<IpAddr, NetError> {
         let stream = self
             .control
             .stream()
@@ -261,106 +458,29 @@ impl Driver {
         Ok(stream.peer_addr()?.ip())
     }
 
-    /// EPSV, else PASV (RFC 2428 section 3). Where EPSV is accepted but its port can't be reached, PASV is tried
-    /// too: middle boxes know only the older one.
-    async fn passive(&mut self) -> Result<TcpStream, Error> {
-        if !self.learned().no_epsv {
-            let command = Command::Epsv(None);
-            let reply = self.ask(&command).await?;
-            let port = ftp_proto::parse_epsv(reply.first_line());
-            if let (true, Ok(port)) = (reply.code.is_completion(), port) {
-                match self.dial(None, port).await {
-                    Ok(tcp) => return Ok(tcp),
-                    // Refused, or swallowed on the way.
-                    Err(error)
-                        if matches!(
-                            error.kind(),
-                            ErrorKind::Connect | ErrorKind::Timeout(Waited::Connect)
-                        ) =>
-                    {
-                        self.control.log(
-                            LogKind::Warning,
-                            "the port that EPSV named can't be reached; trying PASV",
-                        );
-                        match self.pasv().await {
-                            Ok(tcp) => {
-                                self.learn(|learned| learned.no_epsv = true);
-                                return Ok(tcp);
-                            }
-                            Err(later) if later.is_fatal() => return Err(later),
-                            Err(_) => return Err(error),
-                        }
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            self.unless_over(&command, &reply)?;
-            // A 4xx may be of the moment; anything else stays as it is.
-            if !reply.code.is_transient() {
-                self.learn(|learned| learned.no_epsv = true);
-            }
+    /// A server that refuses to move data in plain over a protected session, because it was never asked to protect them: PBSZ
+    /// and PROT (RFC 4217 section 9). True where it protects them now.
+    async fn protect_late(&mut self, error: &Error) -> Result<bool, Error> {
+        let demands = error
+            .reply()
+            .is_some_and(|reply| matches!(reply.code.value(), 521 | 522));
+        if !demands || error.is_fatal() || self.data_encrypted || self.tls.is_none() {
+            return Ok(false);
         }
-        self.pasv().await
-    }
-
-    async fn pasv(&mut self) -> Result<TcpStream, Error> {
-        let command = Command::Pasv;
-        let reply = self.ask(&command).await?;
-        self.unless_over(&command, &reply)?;
-        if !reply.code.is_completion() {
-            return Err(Error::refused(command.redacted(), reply));
+        let argument = |text: &str| Argument::try_from(text).map_err(Error::argument);
+        let zero = Command::Pbsz(argument("0")?);
+        self.control.exchange(&zero).await?;
+        let private = Command::Prot(argument("P")?);
+        let reply = self.control.exchange(&private).await?;
+        self.data_encrypted = reply.code.is_completion();
+        if self.data_encrypted {
+            self.control.log(
+                LogKind::Info,
+                "the server wants data encrypted; from now on they are",
+            );
+            self.publish_facts(None);
         }
-        let address = ftp_proto::parse_pasv(reply.first_line())
-            .map_err(|error| Error::with_source(ErrorKind::Protocol, "PASV", error))?;
-        let trusted = self.config.trust_pasv_address && !address.ip().is_unspecified();
-        let ip = trusted.then(|| IpAddr::V4(*address.ip()));
-        self.dial(ip, address.port()).await
-    }
-
-    /// Closes the connection where the server has said that it will: what it could not do now it may well do later.
-    fn unless_over(&mut self, command: &Command, reply: &Reply) -> Result<(), Error> {
-        let error = Error::refused(command.redacted(), reply.clone());
-        match error.kind() {
-            ErrorKind::Lost => Err(self.control.kill(error)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Connects to a data port: on the control connection's host unless another was named and trusted.
-    async fn dial(&mut self, ip: Option<IpAddr>, port: u16) -> Result<TcpStream, Error> {
-        let peer = self
-            .peer_ip()
-            .map_err(|error| Error::net("the data connection", error))?;
-        let address = SocketAddr::new(ip.unwrap_or(peer), port);
-        ftp_net::connect_addr(address, self.config.timeouts.connect)
-            .await
-            .map_err(|error| Error::net("the data connection", error))
-    }
-
-    /// Listens, and tells the server where: EPRT, else PORT (RFC 2428 section 2, RFC 959 section 4.1.2).
-    async fn active(&mut self) -> Result<TcpListener, Error> {
-        let doing = "active mode";
-        let ip = self
-            .control
-            .stream()?
-            .local_addr()
-            .map_err(|error| Error::net(doing, NetError::Io(error)))?
-            .ip();
-        let listener = ftp_net::listen(ip)
-            .await
-            .map_err(|error| Error::net(doing, error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| Error::net(doing, NetError::Io(error)))?;
-        let reply = self.ask(&Command::Eprt(address)).await?;
-        match (reply.code.is_completion(), address) {
-            (true, _) => {}
-            (false, SocketAddr::V4(address)) if reply.code.is_permanent() => {
-                self.command(Command::Port(address)).await?;
-            }
-            (false, _) => return Err(Error::refused("EPRT", reply)),
-        }
-        Ok(listener)
+        Ok(self.data_encrypted)
     }
 }
 
@@ -379,7 +499,7 @@ pub(super) async fn accept_from(
 ) -> Result<TcpStream, NetError> {
     loop {
         let (tcp, from) = listener.accept().await?;
-        if from.ip() == peer {
+        if from.ip().to_canonical() == peer.to_canonical() {
             tcp.set_nodelay(true)?;
             return Ok(tcp);
         }

@@ -4,6 +4,7 @@
 //! the first opens it, then the data connection is in its owner's hands, and this task watches
 //! the control connection until the owner says that it is done, or is gone.
 
+mod address;
 mod batch;
 mod burst;
 mod data;
@@ -13,6 +14,7 @@ mod secure;
 mod session;
 mod settle;
 mod transfer;
+mod ways;
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize};
 
@@ -26,7 +28,7 @@ use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
 pub(crate) use batch::{set_mode, set_time, size_of, without_the_form};
 pub(crate) use data::Opened;
 use transfer::Running;
-pub(crate) use transfer::{Finished, Kept};
+pub(crate) use transfer::{Finished, Kept, Whole};
 
 /// What the log and errors call the time between two commands.
 const IDLE: &str = "the idle connection";
@@ -100,6 +102,7 @@ pub(crate) struct Driver {
     pub(crate) hash_now: Option<crate::HashAlgorithm>,
     /// REST was sent and not used up.
     rest_pending: bool,
+    ways: ways::State,
     running: Option<Running>,
     /// The last data connection resumed no session on purpose.
     unresumed: bool,
@@ -263,6 +266,7 @@ impl Driver {
     /// Some servers keep an offset that no transfer used, and apply it to the next one.
     async fn clear_rest(&mut self) -> Result<(), Error> {
         self.rest_pending = false;
+        self.ways.rested = false;
         self.control.exchange(&Command::Rest(0)).await.map(drop)
     }
 

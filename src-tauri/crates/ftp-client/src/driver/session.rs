@@ -171,6 +171,7 @@ impl Driver {
             no_mlsd: false,
             hash_now: None,
             rest_pending: false,
+            ways: super::ways::State::default(),
             running: None,
             unresumed: false,
             kind: Kind::of(&greeting),

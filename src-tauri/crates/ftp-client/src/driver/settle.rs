@@ -3,7 +3,7 @@
 use ftp_proto::{Argument, Command, Features, RemotePath, Reply, escape};
 
 use super::{Driver, kind::Kind};
-use crate::{Error, ErrorKind, LogKind, Security, SessionFacts, TlsMode};
+use crate::{DataFacts, Error, ErrorKind, LogKind, Security, SessionFacts, TlsMode};
 
 impl Driver {
     /// What follows the login: protection of data, features, UTF-8, the folder, the type.
@@ -27,6 +27,11 @@ impl Driver {
             features: self.features.clone(),
             home: self.cwd.clone(),
             security: Security::Plain,
+            // A reconnection changes nothing of this.
+            data: self
+                .shared
+                .facts()
+                .map_or_else(DataFacts::default, |facts| facts.data.clone()),
         });
         Ok(())
     }

@@ -3,8 +3,8 @@ use std::{
     time::Duration,
 };
 
-use ftp_net::Stream;
-use ftp_proto::{Command, Reply};
+use ftp_net::{Stream, Waited};
+use ftp_proto::{Command, RemotePath, Reply};
 use tokio::sync::oneshot;
 
 use super::Driver;
@@ -16,8 +16,7 @@ const NOTICE: Duration = Duration::from_millis(700);
 
 /// The owner's word that a transfer is over.
 pub(crate) struct Finish {
-    /// True: the data connection is closed in good order, and the reply counts. False: ABOR.
-    complete: bool,
+    end: End,
     answer: oneshot::Sender<Result<Reply, Error>>,
 }
 
@@ -35,6 +34,21 @@ impl Kept {
     fn take(&self) -> Option<Stream> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// How it is over.
+enum End {
+    /// The data connection is closed in good order, and the reply counts. Where that never comes, the file counts.
+    Complete(Option<Whole>),
+    /// ABOR.
+    Abort,
+}
+
+/// What stands at the server where a transfer went well: its size settles that if nobody says so.
+pub(crate) struct Whole {
+    pub(crate) path: RemotePath,
+    /// In bytes, with what was there before the transfer.
+    pub(crate) size: u64,
 }
 
 /// The owner's end of a running transfer. Dropping it means that the transfer was given up.
@@ -58,10 +72,12 @@ pub(super) struct Running {
     finish: oneshot::Receiver<Finish>,
     refused: oneshot::Sender<()>,
     kept: Option<Kept>,
+    /// The server's last word, where it came before the data connection.
+    early: Option<Reply>,
 }
 
 /// The two ends; with `keep`, the data connection of a transfer that is given up is closed after ABOR.
-pub(super) fn pair(doing: String, keep: bool) -> (Finished, Running) {
+pub(super) fn pair(doing: String, keep: bool, early: Option<Reply>) -> (Finished, Running) {
     let kept = keep.then(|| Kept(Arc::default()));
     let (finish, finish_seen) = oneshot::channel();
     let (refused, refused_seen) = oneshot::channel();
@@ -77,6 +93,7 @@ pub(super) fn pair(doing: String, keep: bool) -> (Finished, Running) {
         finish: finish_seen,
         refused,
         kept,
+        early,
     };
     (finished, running)
 }
@@ -96,12 +113,18 @@ impl Finished {
 
     /// The data connection is closed: waits for the server's word on the transfer.
     pub(crate) async fn complete(self) -> Result<Reply, Error> {
-        self.end(true).await
+        self.end(End::Complete(None)).await
+    }
+
+    /// The same for a file that has moved as a whole, as far as can be seen from here. If the control connection is lost before the server's
+    /// word, another one asks for the file's size.
+    pub(crate) async fn complete_as(self, whole: Option<Whole>) -> Result<Reply, Error> {
+        self.end(End::Complete(whole)).await
     }
 
     /// Gives the transfer up by ABOR. The data connection must be closed by then.
     pub(crate) async fn abort(self) -> Result<Reply, Error> {
-        self.end(false).await
+        self.end(End::Abort).await
     }
 
     /// Returns when the server has refused the transfer half-way; else never.
@@ -114,18 +137,25 @@ impl Finished {
         std::future::pending().await
     }
 
-    async fn end(self, complete: bool) -> Result<Reply, Error> {
+    async fn end(self, end: End) -> Result<Reply, Error> {
         let finish = match self.state {
             State::Already(reply) => return Ok(reply),
             State::Running { finish, .. } => finish,
         };
         let (answer, answered) = oneshot::channel();
         let lost = || Error::gone("the transfer");
-        finish
-            .send(Finish { complete, answer })
-            .map_err(|_| lost())?;
+        finish.send(Finish { end, answer }).map_err(|_| lost())?;
         answered.await.map_err(|_| lost())?
     }
+}
+
+/// True where the control connection ended, or fell silent, without a word on the transfer itself.
+fn is_lost(error: &Error) -> bool {
+    error.is_fatal()
+        && matches!(
+            error.kind(),
+            ErrorKind::Lost | ErrorKind::Busy | ErrorKind::Timeout(Waited::Reply)
+        )
 }
 
 impl Driver {
@@ -137,11 +167,17 @@ impl Driver {
             mut finish,
             refused,
             kept,
+            early,
         } = running;
         let mut refused = Some(refused);
-        let mut early: Option<Result<Reply, Error>> = None;
+        let mut early: Option<Result<Reply, Error>> = early.map(Ok);
         let shared = self.shared.clone();
+        let tail = self.config.data_options.tail_noop;
+        let mut aborted = false;
         loop {
+            // It waits for commands again, while its last bytes are still on their way to our owner.
+            let idle = self.control.dead().is_none()
+                && matches!(&early, Some(Ok(reply)) if reply.code.is_completion());
             tokio::select! {
                 biased;
                 word = &mut finish => {
@@ -152,6 +188,7 @@ impl Driver {
                     if shared.aborting.load(Ordering::Acquire) == 0 {
                         continue;
                     }
+                    aborted = true;
                     early = Some(self.abort(true).await.and_then(|_| {
                         Err(Error::new(ErrorKind::Cancelled, &*doing))
                     }));
@@ -162,10 +199,15 @@ impl Driver {
                         reply => early = Some(reply),
                     }
                 }
+                () = tokio::time::sleep(tail.unwrap_or_default()), if idle && tail.is_some() => {
+                    // A server that hangs up all the same has nothing to do with the transfer any more.
+                    let _ = self.control.exchange(&Command::Noop).await;
+                }
             }
             let bad = match &early {
                 Some(Ok(reply)) => !reply.code.is_completion(),
-                Some(Err(_)) => true,
+                // What is on its way may still arrive: routers forget connections on which nothing is said.
+                Some(Err(error)) => aborted || !is_lost(error),
                 None => false,
             };
             if bad && let Some(refused) = refused.take() {
@@ -181,7 +223,7 @@ impl Driver {
         kept: Option<Stream>,
         doing: &str,
     ) {
-        let Some(Finish { complete, answer }) = word else {
+        let Some(Finish { end, answer }) = word else {
             match (early, kept) {
                 (Some(_), _) => {}
                 (None, None) => self.abandon(doing).await,
@@ -192,6 +234,10 @@ impl Driver {
             }
             return;
         };
+        let (complete, whole) = match end {
+            End::Complete(whole) => (true, whole),
+            End::Abort => (false, None),
+        };
         let outcome = match early {
             Some(early) => early,
             None if complete => {
@@ -200,11 +246,50 @@ impl Driver {
             }
             None => self.abort_before(kept).await,
         };
+        let outcome = match (outcome, whole) {
+            (Err(error), Some(whole)) if is_lost(&error) => self.by_size(whole, error, doing).await,
+            (outcome, _) => outcome,
+        };
+        // Some servers say 226 twice.
+        self.control.may_repeat(complete && outcome.is_ok());
         if self.unresumed && matches!(&outcome, Ok(reply) if reply.code.value() == 522) {
             self.learn(|learned| learned.demands_resumption = true);
         }
         self.note_end();
         let _ = answer.send(outcome);
+    }
+
+    /// The connection was lost before the server's word on a file that has moved: another one asks for its size. That of the
+    /// right size is whole.
+    async fn by_size(&mut self, whole: Whole, lost: Error, doing: &str) -> Result<Reply, Error> {
+        if self.cwd.is_none() && !whole.path.is_absolute() {
+            // Nobody knows where that is.
+            return Err(lost);
+        }
+        self.control.log(
+            LogKind::Warning,
+            format!("{lost}; connecting again to ask what became of the file"),
+        );
+        if let Err(error) = self.connect_again().await {
+            self.control.log(LogKind::Warning, error.to_string());
+            return Err(lost);
+        }
+        let reply = self.ask(&Command::Size(whole.path)).await?;
+        match super::size_of(&reply) {
+            Some(size) if size == whole.size => {
+                self.control.log(
+                    LogKind::Info,
+                    format!("{doing}: all {size} bytes are there"),
+                );
+                Ok(reply)
+            }
+            Some(size) => Err(Error::with_source(
+                ErrorKind::Truncated,
+                doing,
+                format!("{size} bytes are there, and not {}", whole.size),
+            )),
+            None => Err(Error::with_source(lost.kind().clone(), doing, lost)),
+        }
     }
 
     /// The owner is gone and the data connection with it. Most servers notice and say so; the others get ABOR.

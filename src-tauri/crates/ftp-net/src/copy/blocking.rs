@@ -133,14 +133,22 @@ impl Wire {
             }
             bytes += read as u64;
         }
-        let clean = goodbye(tcp, tls.as_mut(), &pacer.waiter)?;
-        Ok(Copied { bytes, clean })
+        let (clean, unasked) = goodbye(tcp, tls.as_mut(), &pacer.waiter)?;
+        Ok(Copied {
+            bytes,
+            clean,
+            unasked,
+        })
     }
 }
 
 /// After the last byte out: close_notify and FIN, then everything that the peer still sends, for at most
 /// [`GOODBYE`]. Session tickets come this way.
-fn goodbye(tcp: &TcpStream, mut tls: Option<&mut Tls>, waiter: &Waiter) -> Result<bool, NetError> {
+fn goodbye(
+    tcp: &TcpStream,
+    mut tls: Option<&mut Tls>,
+    waiter: &Waiter,
+) -> Result<(bool, u64), NetError> {
     if let Some(tls) = &mut tls {
         tls.connection.send_close_notify();
         tls.flush(tcp, waiter)?;
@@ -148,22 +156,27 @@ fn goodbye(tcp: &TcpStream, mut tls: Option<&mut Tls>, waiter: &Waiter) -> Resul
     tcp.shutdown(Shutdown::Write)?;
     let end = Instant::now() + GOODBYE;
     let mut clean = tls.is_none();
+    let mut unasked = 0;
     let mut scratch = vec![0; 16 * 1024];
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let read = match waiter.read_within(tcp, left, || (&*tcp).read(&mut scratch)) {
             Ok(read @ 1..) => read,
             Err(NetError::Cancelled) => return Err(NetError::Cancelled),
-            Ok(0) | Err(_) => return Ok(clean),
+            Ok(0) | Err(_) => return Ok((clean, unasked)),
         };
-        let Some(tls) = &mut tls else { continue };
+        let Some(tls) = &mut tls else {
+            unasked += read as u64;
+            continue;
+        };
         let mut rest = &scratch[..read];
         while !rest.is_empty() && matches!(tls.connection.read_tls(&mut rest), Ok(1..)) {
             let Ok(state) = tls.connection.process_new_packets() else {
-                return Ok(clean);
+                return Ok((clean, unasked));
             };
             clean |= state.peer_has_closed();
             let waste = state.plaintext_bytes_to_read() as u64;
+            unasked += waste;
             io::copy(&mut tls.connection.reader().take(waste), &mut io::sink())?;
         }
     }
@@ -196,11 +209,11 @@ fn receive_plain(
         pacer.wait()?;
         let room = pacer.claim(CHUNK);
         if room == 0 {
-            return Ok(Copied { bytes, clean: true });
+            return Ok(Copied::received(bytes, true));
         }
         let read = pacer.read(tcp, room, |piece| (&*tcp).read(&mut buffer[..piece]))?;
         if read == 0 {
-            return Ok(Copied { bytes, clean: true });
+            return Ok(Copied::received(bytes, true));
         }
         file.write_all(&buffer[..read]).map_err(NetError::Local)?;
         bytes += read as u64;
@@ -267,7 +280,7 @@ impl Tls {
                 .map_err(|error| NetError::from_handshake(io::Error::other(error)))?;
         };
         put(&plain[..filled], pacer)?;
-        Ok(Copied { bytes, clean })
+        Ok(Copied::received(bytes, clean))
     }
 
     fn send(&mut self, tcp: &TcpStream, mut data: &[u8], waiter: &Waiter) -> Result<(), NetError> {

@@ -102,7 +102,7 @@ impl Copy {
             let room = self.options.bound.claim(CHUNK);
             if room == 0 {
                 self.stream.reset_on_drop();
-                return Ok(Copied { bytes, clean: true });
+                return Ok(Copied::received(bytes, true));
             }
             let most = self.pace.piece(BUFFER);
             self.stream.set_piece(most);
@@ -121,7 +121,7 @@ impl Copy {
         };
         // The peer has sent everything and may be gone already.
         let _ = timeout(GOODBYE, self.stream.shutdown()).await;
-        Ok(Copied { bytes, clean })
+        Ok(Copied::received(bytes, clean))
     }
 
     async fn send(&mut self, mut file: File) -> Result<Copied, NetError> {
@@ -147,10 +147,14 @@ impl Copy {
             }
             bytes += read as u64;
         }
-        shutdown_orderly(&mut self.stream, GOODBYE)
+        let unasked = shutdown_orderly(&mut self.stream, GOODBYE)
             .await
             .map_err(NetError::from_io)?;
-        Ok(Copied { bytes, clean: true })
+        Ok(Copied {
+            bytes,
+            clean: true,
+            unasked,
+        })
     }
 
     /// Waits until the limits let more pass.

@@ -60,6 +60,18 @@ pub struct Copied {
     /// False where the peer closed a TLS connection without saying goodbye (close_notify): what was
     /// received may then be cut short, and only the server's reply can tell.
     pub clean: bool,
+    /// Bytes that the peer sent on a connection that was there to send: a peer that is out of step.
+    pub unasked: u64,
+}
+
+impl Copied {
+    const fn received(bytes: u64, clean: bool) -> Self {
+        Self {
+            bytes,
+            clean,
+            unasked: 0,
+        }
+    }
 }
 
 /// How a copy is made.

@@ -88,7 +88,7 @@ impl Inbound {
             }
             filled += read;
         };
-        Ok(Copied { bytes, clean })
+        Ok(Copied::received(bytes, clean))
     }
 
     fn open_next(&mut self, filled: usize) -> Result<Option<Range<usize>>, NetError> {

@@ -26,7 +26,7 @@ pub(super) fn receive(
         }
         let room = pacer.claim(PIPE);
         if room == 0 {
-            return Some(Ok(Copied { bytes, clean: true }));
+            return Some(Ok(Copied::received(bytes, true)));
         }
         let read = match pacer.read(tcp, room, |piece| {
             pipe::splice(tcp, None, &inlet, None, piece, flags).map_err(io::Error::from)
@@ -40,7 +40,7 @@ pub(super) fn receive(
             Err(error) => return Some(Err(error)),
         };
         if read == 0 {
-            return Some(Ok(Copied { bytes, clean: true }));
+            return Some(Ok(Copied::received(bytes, true)));
         }
         if let Err(error) = empty(&out, file, read) {
             return Some(Err(NetError::Local(error)));

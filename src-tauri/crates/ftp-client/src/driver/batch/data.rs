@@ -249,9 +249,16 @@ pub(super) async fn send(
     }
     if stream.is_encrypted() {
         // To its end: a ticket for the next data connection may still be under way.
-        shutdown_orderly(stream, GOODBYE).await?;
+        if shutdown_orderly(stream, GOODBYE).await? > 0 {
+            return Err(unasked().into());
+        }
     } else {
         stream.shutdown().await?;
+        if let Stream::Plain(tcp) = &stream
+            && matches!(tcp.try_read(&mut [0]), Ok(1..))
+        {
+            return Err(unasked().into());
+        }
         if activity.is_abrupt() && data.len() <= ONE_FLIGHT {
             // Everything has left, the FIN included; what follows is the reset.
             return Ok(());
@@ -259,6 +266,13 @@ pub(super) async fn send(
     }
     upload.0 = None;
     Ok(())
+}
+
+fn unasked() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the server sent something on the data connection of an upload",
+    )
 }
 
 /// An upload under way: let go of half-way, it is reset. Closed in good order, half a file would look like a whole one.

@@ -21,9 +21,9 @@ use tokio::sync::mpsc;
 pub(crate) use alone::size_of;
 pub(crate) use then::{set_mode, set_time, without_the_form};
 
-use super::{Driver, kind};
+use super::{Driver, address, kind, ways::Direction};
 use crate::{
-    BatchOptions, DataMode, Error, FetchFile, Fetched, StoreFile, Stored,
+    BatchOptions, DataMode, DataWay, Error, FetchFile, Fetched, PassiveCommand, StoreFile, Stored,
     memory::{Active, Pipelining},
 };
 use conduct::Watch;
@@ -111,6 +111,9 @@ impl Driver {
                 }
             };
             next += ended.begun;
+            if ended.done > 0 {
+                self.publish_way(self.way_of(way), None);
+            }
             if trial {
                 self.learn_reach(&ended);
             }
@@ -141,6 +144,11 @@ impl Driver {
             Pipelining::Unknown if left < WORTH_PROBING || !self.probe().await? => return Ok(None),
             Pipelining::Unknown | Pipelining::Batch => {}
         }
+        // It has no place among many commands.
+        if self.wants_pret() {
+            return Ok(None);
+        }
+        self.before_data().await?;
         let learned = self.learned();
         if !learned.reached && !learned.proven {
             // The first one shows whether data connections come about at all, and how.
@@ -151,10 +159,10 @@ impl Driver {
             (Ok(local), Ok(peer)) => (local.ip(), peer.ip()),
             _ => return Ok(None),
         };
-        let passive = match (learned.no_epsv, peer.is_ipv4()) {
-            (false, _) => Some((Way::Epsv, false)),
-            (true, true) => Some((Way::Pasv, false)),
-            (true, false) => None,
+        let passive = match self.passive_commands().first() {
+            Some(PassiveCommand::Epsv) if !learned.no_epsv => Some((Way::Epsv, false)),
+            Some(PassiveCommand::Pasv) if peer.is_ipv4() => Some((Way::Pasv, false)),
+            _ => None,
         };
         // Where we speak first, it saves nothing: over TLS, and with files that go. With ProFTPD, to say our end early is as good.
         let worth = T::COMES
@@ -162,16 +170,31 @@ impl Driver {
             && self.kind != kind::Kind::ProFtpd
             && self.active_fails < PATIENCE
             && self.is_far()
-            && kind::may_reach(local, peer);
+            && !self.is_only_passive()
+            && address::may_reach(local, peer);
+        if self.directions().0 == Direction::Active {
+            let patient = self.active_fails < PATIENCE;
+            return Ok(patient.then_some((Way::Active, false)));
+        }
         Ok(match (self.config.data, learned.active) {
-            (DataMode::Active, _) if self.active_fails < PATIENCE => Some((Way::Active, false)),
-            (DataMode::Active, _) => None,
             (DataMode::Auto, Active::Works) if worth => Some((Way::Active, false)),
             (DataMode::Auto, Active::Unknown) if worth && left >= WORTH_REACHING => {
                 Some((Way::Active, true))
             }
             _ => passive,
         })
+    }
+
+    fn way_of(&self, way: Way) -> DataWay {
+        let over_ipv6 = self
+            .peer_ip()
+            .is_ok_and(|peer| peer.to_canonical().is_ipv6());
+        match way {
+            Way::Epsv => DataWay::Epsv,
+            Way::Pasv => DataWay::Pasv,
+            Way::Active if over_ipv6 => DataWay::Eprt,
+            Way::Active => DataWay::Port,
+        }
     }
 
     /// How many data connections there are session tickets for. Downloads usually bring a new one each; with uploads only vsftpd

@@ -149,7 +149,7 @@ impl Driver {
         let mut listeners = VecDeque::with_capacity(count);
         let mut commands = Vec::with_capacity(4 * count);
         for file in files {
-            let (ask, listener) = match way.ask(local).await {
+            let (ask, listener) = match self.demand(way, local).await {
                 Ok(asked) => asked,
                 // There may be no port left. With fewer files there may be enough.
                 Err(_) if !commands.is_empty() => break,
@@ -236,10 +236,10 @@ impl Driver {
         };
         let nothing = matches!(agreed, Agreed::Nothing);
         run.activity.next();
-        let limit = self.config.timeouts.connect;
+        let dialer = self.dialer();
         let (activity, pace) = (&run.activity, &mut run.pace);
         let data = async {
-            let stream = way::open(agreed, part.secure, part.half, activity, limit).await?;
+            let stream = way::open(agreed, &dialer, part.secure, part.half, activity).await?;
             file.moves(stream, activity, pace).await
         };
         let control = &mut self.control;

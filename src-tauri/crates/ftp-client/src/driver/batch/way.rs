@@ -6,7 +6,7 @@ use std::{
 };
 
 use ftp_net::{
-    NetError, Stream, Waited,
+    Dialer, NetError, Stream, Waited,
     tls::{TlsSession, Versions},
 };
 use ftp_proto::{Command, Reply};
@@ -32,37 +32,38 @@ pub(super) enum Way {
 /// One data connection that was agreed on.
 pub(super) enum Agreed {
     Dial(SocketAddr),
+    /// Through a proxy, which knows the server by its name.
+    DialName(String, u16),
     Accept(TcpListener, IpAddr),
     /// The server wants none of it. What follows will be refused too.
     Nothing,
 }
 
-impl Way {
+impl Driver {
     /// The command that agrees on a data connection; for the active way, the socket that it leads to.
-    pub(super) async fn ask(self, local: IpAddr) -> Result<(Command, Option<TcpListener>), Error> {
-        let doing = "active mode";
-        Ok(match self {
-            Self::Epsv => (Command::Epsv(None), None),
-            Self::Pasv => (Command::Pasv, None),
-            Self::Active => {
-                let listener = ftp_net::listen(local)
-                    .await
-                    .map_err(|error| Error::net(doing, error))?;
+    pub(super) async fn demand(
+        &self,
+        way: Way,
+        local: IpAddr,
+    ) -> Result<(Command, Option<TcpListener>), Error> {
+        Ok(match way {
+            Way::Epsv => (Command::Epsv(None), None),
+            Way::Pasv => (Command::Pasv, None),
+            Way::Active => {
+                let listener = self.listen(local).await?;
                 let address = listener
                     .local_addr()
-                    .map_err(|error| Error::net(doing, NetError::Io(error)))?;
-                let command = match address {
+                    .map_err(|error| Error::net("active mode", NetError::Io(error)))?;
+                let command = match self.told(address) {
                     SocketAddr::V4(address) => Command::Port(address),
-                    SocketAddr::V6(_) => Command::Eprt(address),
+                    address @ SocketAddr::V6(_) => Command::Eprt(address),
                 };
                 (command, Some(listener))
             }
         })
     }
-}
 
-impl Driver {
-    /// What a reply to [`Way::ask`]'s command says; `None` where it can't be the reply to that.
+    /// What a reply to [`Driver::demand`]'s command says; `None` where it can't be the reply to that.
     pub(super) fn agreed(
         &self,
         way: Way,
@@ -76,23 +77,25 @@ impl Driver {
         match (way, reply.code.value(), listener) {
             (Way::Epsv, 229, _) => {
                 let port = ftp_proto::parse_epsv(reply.first_line()).ok()?;
-                let address = SocketAddr::new(peer, port);
-                Some(Agreed::Dial(address))
+                Some(self.dialled(None, peer, port))
             }
             (Way::Pasv, 227, _) => {
                 let named = ftp_proto::parse_pasv(reply.first_line()).ok()?;
-                let trusted = self.config.trust_pasv_address && !named.ip().is_unspecified();
-                let ip = if trusted {
-                    IpAddr::V4(*named.ip())
-                } else {
-                    peer
-                };
-                let address = SocketAddr::new(ip, named.port());
-                Some(Agreed::Dial(address))
+                let ip = self.believed(*named.ip(), peer);
+                Some(self.dialled(ip, peer, named.port()))
             }
             // 229 or 227 here would be the answer to something else.
-            (Way::Active, 200 | 250, Some(listener)) => Some(Agreed::Accept(listener, peer)),
+            (Way::Active, 200..227 | 250, Some(listener)) => Some(Agreed::Accept(listener, peer)),
             _ => None,
+        }
+    }
+
+    fn dialled(&self, named: Option<IpAddr>, peer: IpAddr, port: u16) -> Agreed {
+        match named {
+            None if self.config.proxy.is_some() => {
+                Agreed::DialName(self.config.host.clone(), port)
+            }
+            ip => Agreed::Dial(SocketAddr::new(ip.unwrap_or(peer), port)),
         }
     }
 
@@ -130,13 +133,14 @@ impl Secure {
 /// says 226.
 pub(super) async fn open(
     agreed: Agreed,
+    dialer: &Dialer,
     secure: Option<&Secure>,
     half: bool,
     activity: &Activity,
-    handshake: std::time::Duration,
 ) -> Result<Stream, Failure> {
     let mut tcp = match agreed {
-        Agreed::Dial(address) => ftp_net::dial(address).await?,
+        Agreed::Dial(address) => dialer.dial(address).await?,
+        Agreed::DialName(host, port) => dialer.connect(&host, port).await?,
         Agreed::Accept(listener, peer) => accept_from(&listener, peer).await?,
         Agreed::Nothing => return pending().await,
     };
@@ -155,7 +159,7 @@ pub(super) async fn open(
     if !secure.has_ticket() {
         return Err(Failure::NoTicket);
     }
-    let stream = secure.session.connect(tcp, handshake).await;
+    let stream = secure.session.connect(tcp, dialer.limit).await;
     activity.stir();
     let mut stream = stream?;
     if half {
