@@ -1,7 +1,7 @@
 //! The command line's words.
 
-mod deliver;
 mod data;
+mod deliver;
 mod how;
 mod net;
 mod queue;
@@ -16,8 +16,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ftp_client::ftp_proto::Argument;
 use ftp_client::{Charset, Fingerprint, TlsMode};
 
-pub(crate) use deliver::{Check, Deliver, DeliverHow};
 use data::Data;
+pub(crate) use deliver::{Check, Deliver, DeliverHow};
 pub(crate) use how::{AndLinks, Conflicts, How, Rule};
 use net::Net;
 pub(crate) use queue::{

@@ -92,9 +92,7 @@ impl Driver {
 
     fn dialled(&self, named: Option<IpAddr>, peer: IpAddr, port: u16) -> Agreed {
         match named {
-            None if self.config.proxy.is_some() => {
-                Agreed::DialName(self.config.host.clone(), port)
-            }
+            None if self.config.proxy.is_some() => Agreed::DialName(self.config.host.clone(), port),
             ip => Agreed::Dial(SocketAddr::new(ip.unwrap_or(peer), port)),
         }
     }
