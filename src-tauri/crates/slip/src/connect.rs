@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use ftp_client::ftp_proto::{Argument, Charset, EncodeError, RemotePath, Secret};
 use ftp_client::{
-    Client, Config, Error, Fingerprint, HostMemory, LogKind, Login, Observer, ProxyKind,
-    Roots, Timeouts, TlsMode, Trust,
+    Client, Config, Error, Fingerprint, HostMemory, LogKind, Login, Observer, ProxyKind, Roots,
+    Timeouts, TlsMode, Trust,
 };
 use transfer::{ConflictRule, SiteKey};
 use vault::{Folders, Site, Sites, Trusted, login_account};
