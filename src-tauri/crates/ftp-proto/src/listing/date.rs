@@ -81,6 +81,8 @@ pub(super) fn numeric_date(
         return exists(short(a, 4)?, short(b, 2)?, short(c, 2)?);
     }
     let (first, second, third) = (short(a, 2)?, short(b, 2)?, short(c, 4)?);
+    // Nobody writes the month first with dots behind it.
+    let known = known.filter(|order| mark != b'.' || *order != Order::Mdy);
     let orders = match (known, mark) {
         _ if c.len() >= 3 => match (known, mark, usual) {
             (Some(Order::Dmy), ..) | (None, b'.', _) | (None, _, Order::Dmy) => {

@@ -103,15 +103,32 @@ fn size(word: &[u8]) -> Option<Size> {
     })
 }
 
-/// Splits `name [target]`.
+/// Splits `name [target]`. Both may have brackets too; those of the target come in pairs.
 fn split_target(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let Some(inner) = text.strip_suffix(b"]") else {
         return (text, None);
     };
-    match inner.windows(2).rposition(|window| window == b" [") {
-        Some(at) if at > 0 => (&inner[..at], Some(&inner[at + 2..])),
-        _ => (text, None),
+    let split = (1..inner.len().saturating_sub(1))
+        .rev()
+        .filter(|at| inner[*at] == b' ' && inner[at + 1] == b'[')
+        .find(|at| in_pairs(&inner[at + 2..]));
+    match split {
+        Some(at) => (&inner[..at], Some(&inner[at + 2..])),
+        None => (text, None),
     }
+}
+
+fn in_pairs(text: &[u8]) -> bool {
+    let mut open = 0_usize;
+    for byte in text {
+        match byte {
+            b'[' => open += 1,
+            b']' if open == 0 => return false,
+            b']' => open -= 1,
+            _ => {}
+        }
+    }
+    open == 0
 }
 
 /// Reads a line of OS/2: the size, the attributes or `DIR`, the date, the time, and the name.

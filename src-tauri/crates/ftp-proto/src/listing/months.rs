@@ -42,7 +42,7 @@ pub(super) fn is_total_word(word: &[u8]) -> bool {
 }
 
 /// Twelve names each, `|` between several. The earlier language wins where two have the same word.
-const LANGUAGES: [(&str, [&str; 12]); 24] = [
+const LANGUAGES: [(&str, [&str; 12]); 26] = [
     (
         "English",
         [
@@ -441,14 +441,38 @@ const LANGUAGES: [(&str, [&str; 12]); 24] = [
             "vas|vasar|febr",
             "kov|marts",
             "bal|apr",
-            "geg|maijs",
-            "bir|jūn",
+            "geg|maijs|mai",
+            "bir|birž|jūn",
             "lie|liep|jūl",
             "rgp|rugp|aug",
             "rgs|rugs|sept",
             "spa|spal|okt",
             "lap|lapkr|nov",
             "grd|gruod|dec",
+        ],
+    ),
+    (
+        "Slovene and Croatian, without what is another month in Czech or Polish",
+        [
+            "jan|sij", "feb|velj", "mar|ožu", "apr|tra", "maj|svi", "jun", "jul", "avg|kol",
+            "sep|ruj", "okt", "nov|stu", "dec",
+        ],
+    ),
+    (
+        "Serbian and Belarusian",
+        [
+            "јан|сту",
+            "феб",
+            "мар|сак",
+            "апр|кра",
+            "мај|май|мая",
+            "јун|чэр",
+            "јул|ліп",
+            "авг|жні",
+            "сеп|вер",
+            "окт|кас",
+            "нов|ліс",
+            "дец|сне",
         ],
     ),
 ];

@@ -72,6 +72,8 @@ impl Reader {
     pub(super) fn read(&mut self, line: &[u8]) -> Option<Line> {
         if let Some(dialect) = self.locked
             && self.head.is_none()
+            // Its names may go on in the next line.
+            && dialect != Dialect::Vms
             && !self.parsers.has_first()
             && let Some(line) = self.parse(dialect, line)
         {
@@ -202,6 +204,12 @@ impl Reader {
 
     /// Reads a line of a listing of which nothing is known yet.
     fn unknown(&mut self, line: &[u8]) {
+        if vms::is_head(line) {
+            self.locked = Some(Dialect::Vms);
+            self.settle_as(Dialect::Vms);
+            self.head = Some(line.to_vec());
+            return;
+        }
         match self.any(line) {
             Some((dialect, _)) if dialect.has_orders() => self.hold(line),
             Some((dialect, read)) => {
@@ -212,11 +220,6 @@ impl Reader {
                 }
                 // The lines that were held may have told the order of something else.
                 self.give(read);
-            }
-            None if vms::is_head(line) => {
-                self.locked = Some(Dialect::Vms);
-                self.settle_as(Dialect::Vms);
-                self.head = Some(line.to_vec());
             }
             None if summary::is_noise(line) => {}
             None => self.hold(line),

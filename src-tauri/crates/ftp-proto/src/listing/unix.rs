@@ -39,10 +39,9 @@ pub(super) fn parse(line: &[u8], context: &Context) -> Option<Line> {
     entry.target = target.map(<[u8]>::to_vec);
     entry.raw = line.to_vec();
     match mode.style {
+        // Protocol, mode, owner, number of the batch, size.
         Style::Mailbox => {
-            // Protocol, mode, owner, number of the batch.
-            let owner = fields.get(if after_mode > MODE { 2 } else { 0 });
-            entry.owner = (date_at > 3).then(|| lossy(owner));
+            entry.owner = (date_at >= 4).then(|| lossy(fields.get(date_at - 3)));
         }
         _ => people(&mut entry, &fields, date_at - size.fields, &size),
     }
@@ -166,11 +165,10 @@ impl Mode {
             .iter()
             .take(MODE)
             .all(|byte| byte.is_ascii_uppercase() || *byte == b'-');
+        // The protocol follows at once.
         let named = word.iter().skip(MODE).all(u8::is_ascii_alphanumeric);
-        let length = if run > MODE { MODE + 1 } else { MODE };
         (flags && named && (MODE..=MODE + 4).contains(&run))
-            .then(|| mode(kind, Style::Mailbox, length.min(run)))?
-            .map(|(mode, length)| (mode, if length > MODE { MODE } else { length }))
+            .then(|| mode(kind, Style::Mailbox, MODE))?
     }
 }
 

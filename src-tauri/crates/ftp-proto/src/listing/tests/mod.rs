@@ -1,7 +1,9 @@
 mod any;
+mod corpus;
 mod dos;
 mod facts;
 mod unix;
+mod whole;
 mod written;
 
 use super::*;
