@@ -223,14 +223,17 @@ impl Date {
         if first.iter().filter(|byte| **byte == b'-').count() == 2 {
             return Self::with_clock(fields, at, dashed_month(first)?);
         }
-        // Month and day of `ls --time-style=iso`, or with dots day and month: only with a time behind.
+        // Month and day of `ls --time-style=iso`, or with dots day and month: only with a time or a year behind.
         let mark = first.iter().position(|byte| !byte.is_ascii_digit())?;
         let (a, b) = (&first[..mark], &first[mark + 1..]);
         let (month, day) = match first[mark] {
             b'.' => (short(b.strip_suffix(b".").unwrap_or(b), 2)?, short(a, 2)?),
             _ => (short(a, 2)?, short(b, 2)?),
         };
-        clock(fields.get(at + 1))?;
+        let behind = fields.get(at + 1);
+        if clock(behind).is_none() && four_digits(behind).is_none() {
+            return None;
+        }
         Self::day_and_time(fields, at + 1, month, day, now)
     }
 

@@ -62,7 +62,7 @@ pub(super) fn numeric(line: &[u8]) -> Option<Line> {
     if !is_number(seconds) || seconds.len() > 11 {
         return None;
     }
-    let name = fields.after(4).get(1..).filter(|name| !name.is_empty())?;
+    let name = Some(trim(fields.after(4))).filter(|name| !name.is_empty())?;
     let mut entry = Entry::new(name, kind_by_name(kind, name));
     entry.permissions = Some(bits & 0o7777);
     entry.owner = Some(lossy(fields.get(1)));

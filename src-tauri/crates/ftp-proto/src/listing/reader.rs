@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::{
-    Entry, Line, ListParsers,
+    Entry, Kind, Line, ListParsers,
     date::Order,
     dialect::{Context, DIALECTS, Dialect, Heading},
     mlsx::parse_mlsx,
@@ -40,6 +40,8 @@ pub(super) struct Reader {
     parsers: ListParsers,
     /// The job that was listed last.
     job: Option<Vec<u8>>,
+    /// The listed folder itself has been there.
+    has_current: bool,
 }
 
 impl Reader {
@@ -56,6 +58,7 @@ impl Reader {
             ready: VecDeque::new(),
             parsers: ListParsers::new(),
             job: None,
+            has_current: false,
         }
     }
 
@@ -75,10 +78,11 @@ impl Reader {
             // Its names may go on in the next line.
             && dialect != Dialect::Vms
             && !self.parsers.has_first()
-            && let Some(line) = self.parse(dialect, line)
+            && let Some(mut line) = self.parse(dialect, line)
         {
-            if self.rival.1 > 0 {
-                self.rival.1 = 0;
+            self.rival.1 = 0;
+            if dialect == Dialect::Mlsx {
+                self.correct(&mut line);
             }
             if dialect == Dialect::Jes {
                 self.remember_job(&line);
@@ -311,6 +315,19 @@ impl Reader {
         match (best.next(), best.next()) {
             (Some((order, _)), None) if most > 0 => Some(*order),
             _ => None,
+        }
+    }
+
+    /// A listing is of one folder: ProFTPD calls others by that type, too.
+    fn correct(&mut self, line: &mut Line) {
+        if let Line::Entry(entry) = line
+            && entry.kind == Kind::CurrentDir
+            && entry.name != b"."
+        {
+            if self.has_current && !entry.name.contains(&b'/') {
+                entry.kind = Kind::Dir;
+            }
+            self.has_current = true;
         }
     }
 

@@ -268,7 +268,11 @@ fn size_before<'a>(fields: &Fields<'a>, at: usize, kind: Kind) -> Option<Size<'a
         };
     }
     if !field.first()?.is_ascii_digit() {
-        return glued(field, at);
+        return match field {
+            // The server doesn't know it either.
+            b"-" | b"-1" | b"?" => size(None, 1),
+            _ => glued(field, at),
+        };
     }
     if kind == Kind::Other
         && let Some(comma) = field.iter().position(|byte| *byte == b',')
@@ -343,6 +347,29 @@ fn split_target(text: &[u8], size: Option<u64>) -> (&[u8], Option<&[u8]>) {
     }
 }
 
+/// The flags of `ls -lo` on a BSD, between group and size.
+fn is_flags(word: &[u8]) -> bool {
+    word == b"-"
+        || word.split(|byte| *byte == b',').all(|flag| {
+            matches!(
+                flag,
+                b"arch"
+                    | b"uarch"
+                    | b"nodump"
+                    | b"opaque"
+                    | b"sappnd"
+                    | b"uappnd"
+                    | b"schg"
+                    | b"uchg"
+                    | b"hidden"
+                    | b"compressed"
+                    | b"restricted"
+                    | b"sunlnk"
+                    | b"uunlnk"
+            )
+        })
+}
+
 /// Links, owner and group: the fields before `end`.
 fn people(entry: &mut Entry, fields: &Fields<'_>, end: usize, size: &Size<'_>) {
     let mut first = 0;
@@ -366,6 +393,10 @@ fn people(entry: &mut Entry, fields: &Fields<'_>, end: usize, size: &Size<'_>) {
     if end > 0 && is_number(links) {
         entry.links = short(links, 9);
         first = 1;
+    }
+    let mut end = end;
+    if end - first >= 3 && is_flags(fields.get(end - 1)) {
+        end -= 1;
     }
     let count = end - first;
     let well_known = |at: usize| {

@@ -48,6 +48,31 @@ fn a_name_without_facts_is_an_entry_of_mlsd_alone() {
 }
 
 #[test]
+fn a_second_current_folder_is_a_folder_in_it() {
+    let kinds = |listing: &[u8]| -> Vec<Kind> {
+        let kind = |line: Line| match line {
+            Line::Entry(entry) => entry.kind,
+            other => panic!("{other:?}"),
+        };
+        let lines = all(ListingDecoder::mlsd(), listing);
+        lines.into_iter().map(kind).collect()
+    };
+    assert_eq!(
+        kinds(b"type=cdir; /pub\r\ntype=cdir; incoming\r\ntype=pdir; ..\r\ntype=cdir; .\r\n"),
+        [
+            Kind::CurrentDir,
+            Kind::Dir,
+            Kind::ParentDir,
+            Kind::CurrentDir
+        ]
+    );
+    assert_eq!(
+        kinds(b"type=cdir; .\r\ntype=dir; a\r\n"),
+        [Kind::CurrentDir, Kind::Dir]
+    );
+}
+
+#[test]
 fn names_alone_are_names_only_where_nothing_else_is_there() {
     let bare = |listing: &[u8]| names(&all(ListingDecoder::list(now()), listing));
     assert_eq!(bare(b"a\r\nb.txt\r\n"), ["a", "b.txt"]);
