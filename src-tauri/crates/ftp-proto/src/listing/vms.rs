@@ -49,19 +49,18 @@ fn name_end(line: &[u8]) -> Option<usize> {
     for (at, _) in line.iter().enumerate().filter(|(_, byte)| **byte == b';') {
         let digits = leading_digits(&line[at + 1..]);
         let end = at + 1 + digits;
+        let ended = line.get(end).is_none_or(|byte| is_blank(*byte));
+        if !(1..=5).contains(&digits) || at == 0 || !ended {
+            continue;
+        }
+        // A blank in a name is escaped, on disks that have such names at all. Where this one has another, so has every longer
+        // one: the line is looked through once, however many semicolons it has.
         let name = &line[..at];
-        // A blank in a name is escaped, on disks that have such names at all.
         let plain = name
             .iter()
             .enumerate()
             .all(|(at, byte)| !is_blank(*byte) || (at > 0 && name[at - 1] == b'^'));
-        if (1..=5).contains(&digits)
-            && at > 0
-            && plain
-            && line.get(end).is_none_or(|byte| is_blank(*byte))
-        {
-            return Some(end);
-        }
+        return plain.then_some(end);
     }
     None
 }

@@ -46,6 +46,31 @@ prop_compose! {
     }
 }
 
+/// A line of 64 KiB is as much as there is, and must not take more than its share, whatever is in it. (Where the time grows with
+/// the square of the length, this takes minutes.)
+#[test]
+fn long_lines_take_no_time() {
+    let begun = std::time::Instant::now();
+    for unit in [
+        ";", ";1", ";1 ", "^ ;", " ", "=", ";a=b", "[", "a ", "1 ", "-> ", "Jan 1 ", "/", ",", "*",
+        "\"", "->", "1,", "<", "日",
+    ] {
+        for head in ["", "-rw-r--r-- 1 u g 7 Jan  1 10:00 ", "type=file;"] {
+            let mut line = head.as_bytes().to_vec();
+            while line.len() < MAX_LINE - 10 {
+                line.extend_from_slice(unit.as_bytes());
+            }
+            let _ = parse_list_line(&line, now());
+            let _ = parse_mlsx(&line);
+        }
+    }
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(40),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_a_panic(line in vec(any::<u8>(), 0..200)) {
