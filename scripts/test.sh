@@ -94,6 +94,8 @@ step clippy cargo clippy "${everything[@]}" --all-targets -- -D warnings
 step build cargo build "${everything[@]}" --all-targets
 step engine cargo nextest run "${everything[@]}" "${engine[@]}"
 step doctests doctests
+# A few seconds of it; the long run is in fuzz/README.md.
+step fuzz cargo run --quiet -p fuzz -- all --inputs 2000
 if [ "$with_app" = yes ]; then
     # The generated bindings are checked for staleness in here.
     step app cargo nextest run "${everything[@]}" -E 'package(slipway) & not kind(test)'

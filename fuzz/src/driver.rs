@@ -298,6 +298,11 @@ mod tests {
         let all = crate::all();
         let names: HashSet<&str> = all.iter().map(|target| target.name).collect();
         assert_eq!(names.len(), all.len());
+        for name in names.iter().filter(|_| cfg!(feature = "net")) {
+            let file =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fuzz_targets/{name}.rs"));
+            assert!(file.exists(), "libFuzzer does not know {name}");
+        }
         for target in all {
             assert!(!target.seeds.is_empty(), "{}", target.name);
             for seed in target.seeds {

@@ -13,3 +13,12 @@ pub mod random;
 pub mod targets;
 
 pub use targets::{Target, all, find};
+
+/// For `fuzz_targets/`: runs the target of that name.
+///
+/// # Panics
+/// Where there is none, and where something does not hold that must.
+pub fn libfuzzer(name: &str, input: &[u8]) {
+    let target = find(name).expect("a target of that name");
+    (target.run)(input);
+}
