@@ -72,6 +72,10 @@ for path in sys.argv[1:]:
 PYTHON
 }
 
+fuzzing() {
+    cargo build --quiet "${everything[@]}" --bin fuzz && "$target/debug/fuzz" all --inputs 2000
+}
+
 npm_in_ui() { (cd ui && npm run --silent "$@"); }
 
 step scripts shell_syntax
@@ -95,7 +99,7 @@ step build cargo build "${everything[@]}" --all-targets
 step engine cargo nextest run "${everything[@]}" "${engine[@]}"
 step doctests doctests
 # A few seconds of it; the long run is in fuzz/README.md.
-step fuzz cargo run --quiet -p fuzz -- all --inputs 2000
+step fuzz fuzzing
 if [ "$with_app" = yes ]; then
     # The generated bindings are checked for staleness in here.
     step app cargo nextest run "${everything[@]}" -E 'package(slipway) & not kind(test)'
