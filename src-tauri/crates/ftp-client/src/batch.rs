@@ -5,7 +5,7 @@ use ftp_proto::{Command, RemotePath, Reply};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::{Client, Error, ErrorKind};
+use crate::{Client, Error, ErrorKind, names};
 
 /// A file to be fetched into memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,10 @@ impl Client {
         options: BatchOptions,
         outcomes: mpsc::UnboundedSender<(usize, Result<Fetched, Error>)>,
     ) -> Result<(), Error> {
+        let mut files = files;
+        for file in &mut files {
+            file.path = names::plain(&file.path);
+        }
         self.run(move |driver| Box::pin(driver.fetch_many(files, options, outcomes)))
             .await
     }
@@ -106,6 +110,11 @@ impl Client {
         options: BatchOptions,
         outcomes: mpsc::UnboundedSender<(usize, Result<Stored, Error>)>,
     ) -> Result<(), Error> {
+        let mut files = files;
+        for file in &mut files {
+            file.path = names::plain(&file.path);
+            file.then.rename_to = file.then.rename_to.as_ref().map(names::plain);
+        }
         self.run(move |driver| Box::pin(driver.store_many(files, options, outcomes)))
             .await
     }
@@ -114,8 +123,8 @@ impl Client {
     /// whatever it says. No command may depend on another's reply, save RNTO on RNFR right before it.
     ///
     /// # Errors
-    /// [`ErrorKind::Argument`] for a command that needs a data connection or changes the state of this one; those of the
-    /// connection.
+    /// [`ErrorKind::Argument`] for a command that needs a data connection or changes the state of this one;
+    /// [`ErrorKind::Unsupported`] for a new name that the server would change ([`Client::check_name`]); those of the connection.
     pub async fn burst(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let refused = commands.iter().find(|command| !may_burst(command));
         if let Some(command) = refused {
@@ -124,6 +133,12 @@ impl Client {
                 format!("{} can't be one of many commands", command.verb()),
             ));
         }
+        for command in &commands {
+            if let Command::Mkd(path) | Command::Rnto(path) = command {
+                self.check_name(path)?;
+            }
+        }
+        let commands = commands.into_iter().map(names::plainly).collect();
         self.run(move |driver| Box::pin(driver.burst(commands)))
             .await
     }

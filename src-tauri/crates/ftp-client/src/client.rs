@@ -2,12 +2,12 @@ use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use ftp_proto::{Command, RemotePath, Reply};
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Config, Download, Error, ErrorKind, Listing, SessionFacts, Upload,
+    Config, Download, Error, ErrorKind, Listing, LogKind, SessionFacts, Upload,
     driver::{Driver, Job, Shared},
+    names,
 };
 
 /// How many requests may wait for the connection before a handle waits too.
@@ -87,7 +87,7 @@ impl Client {
         answered.await.map_err(|_| self.gone())?
     }
 
-    async fn command(&self, command: Command) -> Result<Reply, Error> {
+    pub(crate) async fn command(&self, command: Command) -> Result<Reply, Error> {
         self.run(move |driver| Box::pin(driver.command(command)))
             .await
     }
@@ -134,7 +134,10 @@ impl Client {
     /// # Errors
     /// What the server refuses, an existing directory too.
     pub async fn mkd(&self, path: &RemotePath) -> Result<(), Error> {
-        self.command(Command::Mkd(path.clone())).await.map(drop)
+        self.check_name(path)?;
+        self.command(Command::Mkd(names::plain(path)))
+            .await
+            .map(drop)
     }
 
     /// Removes an empty directory (RMD).
@@ -142,71 +145,23 @@ impl Client {
     /// # Errors
     /// What the server refuses.
     pub async fn rmd(&self, path: &RemotePath) -> Result<(), Error> {
-        self.command(Command::Rmd(path.clone())).await.map(drop)
-    }
-
-    /// Removes a file (DELE).
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] and what else the server refuses.
-    pub async fn dele(&self, path: &RemotePath) -> Result<(), Error> {
-        self.command(Command::Dele(path.clone())).await.map(drop)
-    }
-
-    /// Renames or moves (RNFR and RNTO, without another command between).
-    ///
-    /// # Errors
-    /// What the server refuses.
-    pub async fn rename(&self, from: &RemotePath, to: &RemotePath) -> Result<(), Error> {
-        let (from, to) = (from.clone(), to.clone());
-        self.run(move |driver| Box::pin(driver.rename(from, to)))
+        self.command(Command::Rmd(names::plain(path)))
             .await
+            .map(drop)
     }
 
-    /// The size of a file in bytes (SIZE, RFC 3659 section 4).
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] where the server has no SIZE, [`ErrorKind::NotFound`], [`ErrorKind::Protocol`].
-    pub async fn size(&self, path: &RemotePath) -> Result<u64, Error> {
-        let reply = self.command(Command::Size(path.clone())).await?;
-        crate::driver::size_of(&reply)
-            .ok_or_else(|| Error::with_reply(ErrorKind::Protocol, "SIZE", reply))
-    }
-
-    /// When a file was last changed (MDTM, RFC 3659 section 3).
-    ///
-    /// # Errors
-    /// As [`Client::size`].
-    pub async fn mdtm(&self, path: &RemotePath) -> Result<Timestamp, Error> {
-        let reply = self.command(Command::Mdtm(path.clone())).await?;
-        let word = reply.first_line().trim_ascii();
-        ftp_proto::parse_time(word)
-            .map(|(time, _)| time)
-            .map_err(|error| Error::with_source(ErrorKind::Protocol, "MDTM", error))
-    }
-
-    /// Sets the time of a file (MFMT, draft-somers-ftp-mfxx). vsftpd has the same in a form of MDTM that
-    /// takes a time; it is used where FEAT names MDTM and not MFMT.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] where the server has neither; what it refuses.
-    pub async fn mfmt(&self, path: &RemotePath, time: Timestamp) -> Result<(), Error> {
-        match crate::driver::set_time(&self.facts().features, time, path)? {
-            Some(command) => match self.command(command).await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(crate::driver::without_the_form(error)),
-            },
-            None => Err(Error::new(ErrorKind::Unsupported, "MFMT")),
-        }
-    }
-
-    /// Sets the permissions (SITE CHMOD), the lowest twelve bits of `mode`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`]; what the server refuses.
-    pub async fn chmod(&self, path: &RemotePath, mode: u32) -> Result<(), Error> {
-        let command = crate::driver::set_mode(mode, path)?;
-        self.command(command).await.map(drop)
+    /// Tells whoever reads the protocol ([`Config::observer`]) what is done and why, between the lines of the protocol. A session that is over
+    /// hears nothing.
+    pub async fn remark(&self, text: impl Into<String> + Send) {
+        let text = text.into();
+        let _ = self
+            .run(move |driver| {
+                Box::pin(async move {
+                    driver.control.log(LogKind::Info, text);
+                    Ok(())
+                })
+            })
+            .await;
     }
 
     /// Does nothing, and so keeps the connection alive (NOOP).
@@ -304,7 +259,7 @@ impl Client {
         offset: u64,
         size: Option<u64>,
     ) -> Result<Download, Error> {
-        Download::open(self, Command::Retr(path.clone()), offset, size).await
+        Download::open(self, Command::Retr(names::plain(path)), offset, size).await
     }
 
     /// Stores a file, from `offset` on over what is there (STOR, with REST before it).
@@ -326,7 +281,8 @@ impl Client {
         offset: u64,
         size: Option<u64>,
     ) -> Result<Upload, Error> {
-        Upload::open(self, Command::Stor(path.clone()), offset, size).await
+        self.check_name(path)?;
+        Upload::open(self, Command::Stor(names::plain(path)), offset, size).await
     }
 
     /// Appends to a file (APPE).
@@ -334,7 +290,8 @@ impl Client {
     /// # Errors
     /// What the server refuses.
     pub async fn appe(&self, path: &RemotePath) -> Result<Upload, Error> {
-        Upload::open(self, Command::Appe(path.clone()), 0, None).await
+        self.check_name(path)?;
+        Upload::open(self, Command::Appe(names::plain(path)), 0, None).await
     }
 
     /// ABOR: ends the transfer that runs in this session, whoever holds it, or asks an idle server for its 226.

@@ -45,6 +45,9 @@ struct Transfer {
     moved: u64,
     /// Bytes that came on the connection of an upload.
     unasked: u64,
+    announced: Option<u64>,
+    /// Nobody can tell how many bytes should come.
+    unmeasured: bool,
     /// False after a TLS connection that ended without a goodbye.
     clean: bool,
     doing: String,
@@ -97,22 +100,36 @@ impl Transfer {
         command: Command,
         offset: u64,
         size: Option<u64>,
+        wanted_type: u8,
     ) -> Result<Self, Error> {
         let doing = command.redacted();
         let upload = matches!(command, Command::Stor(_) | Command::Appe(_));
         let source = match &command {
-            Command::Retr(path) => Some((path.clone(), offset)),
+            // As a text it has another size.
+            Command::Retr(path) if wanted_type == b'I' => Some((path.clone(), offset)),
             _ => None,
         };
         let target = match &command {
-            Command::Stor(path) => Some((path.clone(), offset)),
+            Command::Stor(path) if wanted_type == b'I' => Some((path.clone(), offset)),
             _ => None,
         };
         let (opened, idle) = client
             .run(move |driver| {
                 Box::pin(async move {
                     let idle = driver.config.timeouts.idle;
-                    Ok((driver.open_sized(command, offset, size).await?, idle))
+                    if upload {
+                        driver.allocate(&command, offset, size).await?;
+                    }
+                    driver.wanted_type = wanted_type;
+                    let mut opened = driver.open_sized(command.clone(), offset, size).await;
+                    if let Err(error) = &opened
+                        && driver.demands_allocation(error, size)
+                    {
+                        driver.allocate(&command, offset, size).await?;
+                        opened = driver.open_sized(command, offset, size).await;
+                    }
+                    driver.wanted_type = b'I';
+                    Ok((opened?, idle))
                 })
             })
             .await?;
@@ -120,11 +137,16 @@ impl Transfer {
         transfer.stream.upload = upload;
         transfer.source = source;
         transfer.target = target;
+        transfer.unmeasured = wanted_type == b'A' && !upload;
         Ok(transfer)
     }
 
     fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
-        let Opened { stream, finished } = opened;
+        let Opened {
+            stream,
+            finished,
+            announced,
+        } = opened;
         Self {
             ended: stream.is_none(),
             stream: Lent {
@@ -138,6 +160,8 @@ impl Transfer {
             target: None,
             moved: 0,
             unasked: 0,
+            announced,
+            unmeasured: false,
             clean: true,
             doing,
             idle,
@@ -214,7 +238,7 @@ impl Transfer {
                 // Beyond what was read by hand before.
                 self.moved += copied.bytes;
                 self.unasked = copied.unasked;
-                self.clean = copied.clean || self.source.is_none();
+                self.clean = copied.clean || (self.source.is_none() && !self.unmeasured);
                 self.conclude().await?;
                 Ok(copied)
             }
@@ -271,6 +295,9 @@ impl Transfer {
                 ),
             ));
         }
+        if self.unmeasured && !self.clean {
+            return Err(Error::new(ErrorKind::Truncated, self.doing));
+        }
         match self.source {
             // Somebody in between can end a TLS connection early, and the server would not know. It can't touch
             // the answer to SIZE.
@@ -293,11 +320,25 @@ impl Download {
         offset: u64,
         size: Option<u64>,
     ) -> Result<Self, Error> {
-        Ok(Self(Transfer::open(client, command, offset, size).await?))
+        Ok(Self(
+            Transfer::open(client, command, offset, size, b'I').await?,
+        ))
+    }
+
+    /// The same from the beginning with TYPE A.
+    pub(crate) async fn open_text(client: &Client, command: Command) -> Result<Self, Error> {
+        Ok(Self(Transfer::open(client, command, 0, None, b'A').await?))
     }
 
     pub(crate) fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
         Self(Transfer::new(client, opened, doing, idle))
+    }
+
+    /// How many bytes the server said would come, as it opened the transfer: `150 Opening … (1234 bytes).` Some tell the size of the
+    /// whole file even where the transfer begins in the middle. Nothing is checked against it.
+    #[must_use]
+    pub const fn announced(&self) -> Option<u64> {
+        self.0.announced
     }
 
     /// Puts it under limits of speed, in place of those it had. They may change while it runs.
@@ -400,7 +441,15 @@ impl Upload {
         offset: u64,
         size: Option<u64>,
     ) -> Result<Self, Error> {
-        let transfer = Transfer::open(client, command, offset, size).await?;
+        Self::of(Transfer::open(client, command, offset, size, b'I').await?)
+    }
+
+    /// The same with TYPE A.
+    pub(crate) async fn open_text(client: &Client, command: Command) -> Result<Self, Error> {
+        Self::of(Transfer::open(client, command, 0, None, b'A').await?)
+    }
+
+    fn of(transfer: Transfer) -> Result<Self, Error> {
         if transfer.stream.stream.is_none() {
             return Err(Error::new(ErrorKind::Protocol, transfer.doing));
         }
@@ -460,6 +509,16 @@ impl Upload {
     pub async fn abort(mut self) -> Result<(), Error> {
         self.0.stream.close();
         self.0.finished.abort().await.map(drop)
+    }
+
+    /// What to say after writing to it failed with `error`: the server's own reason, where it gives one.
+    pub async fn failed(mut self, error: io::Error) -> Error {
+        self.0.stream.close();
+        let error = match error.downcast::<NetError>() {
+            Ok(net) => net,
+            Err(io) => NetError::Io(io),
+        };
+        self.0.broken(error).await
     }
 }
 

@@ -260,6 +260,15 @@ impl Error {
     }
 }
 
+/// What servers say of a file that isn't there.
+const MISSING: [&str; 5] = [
+    "file not found",
+    "no such file",
+    "file does not exist",
+    "file doesn't exist",
+    "cannot find the file",
+];
+
 /// What a negative reply means, by code, command and the words that servers use.
 fn refusal(doing: &str, reply: &Reply) -> ErrorKind {
     let code = reply.code.value();
@@ -278,6 +287,17 @@ fn refusal(doing: &str, reply: &Reply) -> ErrorKind {
         // vsftpd's last words (no port is left, no memory): it hangs up after them.
         500 if text.starts_with("oops") && !matches!(verb, "USER" | "PASS" | "ACCT") => {
             ErrorKind::Lost
+        }
+        // Some have the same code for "unknown" and for "not there"; a name may have such words in it.
+        500 | 502 | 504
+            if matches!(
+                verb,
+                "SIZE" | "MDTM" | "RETR" | "CWD" | "DELE" | "RNFR" | "RMD"
+            ) && MISSING
+                .iter()
+                .any(|words| text.contains(words) && !doing.to_lowercase().contains(words)) =>
+        {
+            ErrorKind::NotFound
         }
         500 | 502 | 504 => ErrorKind::Unsupported,
         450 | 550

@@ -4,10 +4,14 @@ use std::{fmt, time::Duration};
 
 use ftp_proto::{Argument, Command, RemotePath, Reply};
 
-use crate::{Client, Error, ErrorKind, driver::Driver};
+use crate::{
+    Client, Error, ErrorKind,
+    driver::{Driver, Kind},
+    names,
+};
 
 /// How long a server may compute.
-const LIMIT: Duration = Duration::from_secs(600);
+pub(crate) const LIMIT: Duration = Duration::from_secs(600);
 
 /// A hash that servers can compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,8 +80,8 @@ impl fmt::Display for HashAlgorithm {
 }
 
 impl Client {
-    /// The hash of a file on the server, by the first of `algorithms` that it has (HASH, else XSHA256 and its kin, as FEAT
-    /// names them): in hexadecimal, lower case. `None` where it has none of them. A server may compute for ten minutes.
+    /// The hash of a file on the server, by the first of `algorithms` that it has: HASH, else XSHA256 and its kin, as FEAT
+    /// names them, else the same as SITE commands, as SITE HELP names them. In hexadecimal, lower case. `None` where it has none of them. A server may compute for ten minutes.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] and what else the server refuses; [`ErrorKind::Protocol`] for a reply without a hash.
@@ -136,21 +140,26 @@ impl Client {
         let Some(algorithm) = chosen else {
             return Ok(None);
         };
-        let verb = self
-            .run(move |driver| Box::pin(async move { Ok(driver.hash_verb(algorithm)) }))
-            .await?;
-        let Some(verb) = verb else {
-            return Ok(None);
-        };
-        let commands = rest
-            .map(|path| Command::Other {
-                verb: verb.to_owned(),
-                argument: Some(path.into()),
+        let left: Vec<RemotePath> = rest.cloned().collect();
+        let asked = left.clone();
+        let commands = self
+            .run(move |driver| {
+                Box::pin(async move {
+                    let commands = asked.iter().map(|path| {
+                        driver
+                            .hash_forms(algorithm, path)
+                            .into_iter()
+                            .next()
+                            .unwrap_or(Command::Noop)
+                    });
+                    Ok(commands.collect())
+                })
             })
-            .collect();
-        for reply in self.burst(commands).await? {
+            .await?;
+        let replies = self.burst(commands).await?;
+        for (reply, path) in replies.into_iter().zip(&left) {
             let hash = match reply.code.is_completion() {
-                true => found(algorithm, &reply),
+                true => found(algorithm, &reply, path),
                 false => None,
             };
             hashes.push(hash);
@@ -160,16 +169,38 @@ impl Client {
 }
 
 impl Driver {
-    /// The verb that tells this hash, once it was told by [`Client::hash`].
-    fn hash_verb(&self, algorithm: HashAlgorithm) -> Option<&'static str> {
-        if self.offers_hash(algorithm) {
-            return Some("HASH");
+    /// The commands that tell this hash, as far as FEAT or SITE HELP name them, the best first.
+    fn hash_forms(&self, algorithm: HashAlgorithm, path: &RemotePath) -> Vec<Command> {
+        let mut forms = Vec::new();
+        let other = |verb: &str, argument: Argument| Command::Other {
+            verb: verb.to_owned(),
+            argument: Some(argument),
+        };
+        let behind = names::behind_a_word(path);
+        // A blank at the end would be lost, and the hash be that of another file.
+        let is_whole = !path.as_bytes().last().is_some_and(u8::is_ascii_whitespace);
+        if self.offers_hash(algorithm) && is_whole {
+            forms.push(other("HASH", (&behind).into()));
         }
-        algorithm
-            .verbs()
-            .iter()
-            .copied()
-            .find(|verb| self.features.has(verb))
+        let verbs = algorithm.verbs().iter();
+        for verb in verbs.clone().filter(|verb| self.features.has(verb)) {
+            // These take further words for the range, so a name with blanks stands in quotes (but not in MD5's).
+            let quoted = quoted(path).filter(|_| verb.starts_with('X'));
+            forms.extend(quoted.map(|argument| other(verb, argument)));
+            if is_whole {
+                forms.push(other(verb, (&behind).into()));
+            }
+        }
+        if forms.is_empty() {
+            for verb in verbs.filter(|verb| self.knows_site(verb)) {
+                let with_quotes = quoted(path).and_then(|quoted| {
+                    Argument::try_from([verb.as_bytes(), b" ", quoted.as_bytes()].concat()).ok()
+                });
+                forms.extend(with_quotes.map(Command::Site));
+                forms.extend(names::site(self.kind, verb, path));
+            }
+        }
+        forms
     }
 
     async fn hash(
@@ -177,20 +208,33 @@ impl Driver {
         algorithm: HashAlgorithm,
         path: &RemotePath,
     ) -> Result<Option<String>, Error> {
-        if self.offers_hash(algorithm) {
-            if self.hash_now != Some(algorithm) {
-                let select = Argument::try_from(format!("HASH {}", algorithm.name()).as_str())
-                    .map_err(Error::argument)?;
-                self.command(Command::Opts(select)).await?;
-                self.hash_now = Some(algorithm);
+        if self.offers_hash(algorithm) && self.hash_now != Some(algorithm) {
+            let select = Argument::try_from(format!("HASH {}", algorithm.name()).as_str())
+                .map_err(Error::argument)?;
+            self.command(Command::Opts(select)).await?;
+            self.hash_now = Some(algorithm);
+        }
+        if self.kind == Kind::Other && self.hash_forms(algorithm, path).is_empty() {
+            // It may be one of SITE's own. The servers that we know have none of these.
+            self.has_site(algorithm.verbs()[0]).await?;
+        }
+        let mut refused = None;
+        for form in self.hash_forms(algorithm, path) {
+            match self.ask_hash(form, algorithm, path).await {
+                // Unknown, or the quotes were taken for a part of the name.
+                Err(error)
+                    if !error.is_fatal()
+                        && error.reply().is_some_and(|reply| {
+                            matches!(reply.code.value(), 500..=504 | 550 | 553)
+                        }) =>
+                {
+                    // What the first form was refused for says the most.
+                    refused = refused.or(Some(error));
+                }
+                outcome => return outcome.map(Some),
             }
-            return self.ask_hash("HASH", algorithm, path).await.map(Some);
         }
-        let features = &self.features;
-        match algorithm.verbs().iter().find(|verb| features.has(verb)) {
-            Some(verb) => self.ask_hash(verb, algorithm, path).await.map(Some),
-            None => Ok(None),
-        }
+        refused.map_or(Ok(None), Err)
     }
 
     /// `HASH SHA-256;SHA-1*;CRC32` in FEAT; the star marks the one in use.
@@ -205,14 +249,10 @@ impl Driver {
 
     async fn ask_hash(
         &mut self,
-        verb: &str,
+        command: Command,
         algorithm: HashAlgorithm,
         path: &RemotePath,
     ) -> Result<String, Error> {
-        let command = Command::Other {
-            verb: verb.to_owned(),
-            argument: Some(path.into()),
-        };
         let doing = command.redacted();
         let limit = self.control.timeouts.reply.max(LIMIT);
         self.prepare(&command).await?;
@@ -226,28 +266,61 @@ impl Driver {
         if !reply.code.is_completion() {
             return Err(Error::refused(doing, reply));
         }
-        found(algorithm, &reply)
+        found(algorithm, &reply, path)
             .ok_or_else(|| Error::with_reply(ErrorKind::Protocol, doing, reply.clone()))
     }
 }
 
-/// The word of the reply that can be the hash: before the file's name, which may look like one.
-fn found(algorithm: HashAlgorithm, reply: &Reply) -> Option<String> {
-    reply.lines.iter().find_map(|line| {
-        line.split(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'='))
-            .find(|word| {
-                word.len() == algorithm.digits() && word.iter().all(u8::is_ascii_hexdigit)
-                    // Some leave the zeros out in front of a CRC.
-                    || algorithm == HashAlgorithm::Crc32
-                        && line.trim_ascii() == *word
-                        && (1..8).contains(&word.len())
-                        && word.iter().all(u8::is_ascii_hexdigit)
-            })
-            .map(|word| {
-                let text = String::from_utf8_lossy(word).to_ascii_lowercase();
-                format!("{text:0>width$}", width = algorithm.digits())
-            })
-    })
+/// The path in quotes, where it has blanks and no quotes of its own.
+fn quoted(path: &RemotePath) -> Option<Argument> {
+    let text = path.as_bytes();
+    if !text.iter().any(u8::is_ascii_whitespace) || text.contains(&b'"') {
+        return None;
+    }
+    Argument::try_from([b"\"", names::plain(path).as_bytes(), b"\""].concat()).ok()
+}
+
+/// The word of the reply that is the hash. There are names that look like one.
+fn found(algorithm: HashAlgorithm, reply: &Reply, path: &RemotePath) -> Option<String> {
+    let is_hash =
+        |word: &[u8]| word.len() == algorithm.digits() && word.iter().all(u8::is_ascii_hexdigit);
+    // Some leave the zeros out in front of a CRC.
+    let is_short = |word: &[u8]| {
+        algorithm == HashAlgorithm::Crc32
+            && (1..8).contains(&word.len())
+            && word.iter().all(u8::is_ascii_hexdigit)
+    };
+    let words = |line: &[u8]| {
+        let split = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'=' | b':' | b',' | b';');
+        line.split(split)
+            .filter(|word| is_hash(word))
+            .map(<[u8]>::to_vec)
+            .collect::<Vec<_>>()
+    };
+    let mut candidates: Vec<Vec<u8>> = reply.lines.iter().flat_map(|line| words(line)).collect();
+    candidates.dedup();
+    if candidates.len() > 1 {
+        // One of them stands in the name, which the server repeats.
+        for in_name in words(path.as_bytes().rsplit(|byte| *byte == b'/').next()?) {
+            if candidates.len() > 1
+                && let Some(at) = candidates.iter().position(|word| *word == in_name)
+            {
+                candidates.remove(at);
+            }
+        }
+    }
+    let word = match candidates.into_iter().next() {
+        Some(word) => word,
+        None => reply
+            .lines
+            .iter()
+            .rev()
+            .map(|line| line.trim_ascii())
+            .find(|line| is_short(line))?
+            .to_vec(),
+    };
+    let text = String::from_utf8_lossy(&word).to_ascii_lowercase();
+    Some(format!("{text:0>width$}", width = algorithm.digits()))
 }
 
 #[cfg(test)]
@@ -276,8 +349,38 @@ mod tests {
             (format!("{md5}0"), HashAlgorithm::Md5, None),
             (String::new(), HashAlgorithm::Sha256, None),
         ] {
-            let got = found(algorithm, &Reply::new(213, &text));
+            let path = RemotePath::try_from("a file").unwrap();
+            let got = found(algorithm, &Reply::new(213, &text), &path);
             assert_eq!(got, wanted.map(str::to_ascii_lowercase), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_hash_is_none() {
+        let (name, hash) = (
+            "0123456789abcdef0123456789abcdef",
+            "d41d8cd98f00b204e9800998ecf8427e",
+        );
+        let path = RemotePath::try_from(format!("/files/{name}").as_str()).unwrap();
+        for lines in [
+            vec![
+                format!("Computing MD5 digest of /files/{name}"),
+                hash.to_owned(),
+            ],
+            vec![format!("{name} {hash}")],
+            vec![format!("MD5 0-5 {hash} {name}")],
+            vec![format!("\"/files/{name}\" {hash}")],
+            vec![hash.to_owned()],
+        ] {
+            let reply = Reply::multi(250, lines.iter().map(|line| line.clone().into_bytes()));
+            let got = found(HashAlgorithm::Md5, &reply, &path);
+            assert_eq!(got.as_deref(), Some(hash), "{lines:?}");
+        }
+        // A file that is named after its content.
+        let reply = Reply::new(251, format!("{name} {name}"));
+        assert_eq!(
+            found(HashAlgorithm::Md5, &reply, &path).as_deref(),
+            Some(name)
+        );
     }
 }

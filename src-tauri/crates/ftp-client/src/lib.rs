@@ -28,10 +28,14 @@ mod digest;
 mod driver;
 mod error;
 mod facts;
+mod files;
 mod hash;
 mod listing;
 mod memory;
+mod names;
 mod policy;
+mod space;
+mod text;
 mod tree;
 mod ways;
 
@@ -50,7 +54,14 @@ pub use hash::HashAlgorithm;
 pub use listing::Listing;
 pub use memory::HostMemory;
 pub use policy::{Backoff, KeepAlive, Reconnect};
+pub use space::Space;
+pub use text::{LineEnd, TextDownload, TextUpload};
 pub use ways::{DataFacts, DataOptions, DataWay, PassiveCommand};
+
+/// What single replies say, for commands sent by [`Client::burst`].
+pub mod replies {
+    pub use crate::files::{size_of, time_of};
+}
 
 pub use ftp_net::{
     Proxy, ProxyKind, ProxyLogin, ProxyParseError, ProxyProblem, Throttle, Throttles, Timeouts,

@@ -60,6 +60,8 @@ pub(crate) struct Learned {
     connections: Option<(u8, u64)>,
     /// It lost an upload whose connection was reset right after its end.
     pub(crate) dislikes_resets: bool,
+    /// How the times of files are set.
+    pub(crate) times: crate::driver::TimeWay,
     /// A batch of transfers went well, in this program or an earlier one.
     pub(crate) proven: bool,
     /// A data connection has come about, in this program.

@@ -16,7 +16,6 @@ use ftp_client::ftp_proto::{
 use ftp_client::{BatchOptions, Client, ErrorKind, FetchFile, Fetched, StoreFile, Stored};
 use jiff::Timestamp;
 use tokio::io::AsyncReadExt;
-use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use self::collect::{Collected, exact, found_entry};
@@ -43,8 +42,6 @@ impl Remotes for FtpRemotes {
             client,
             no_size: AtomicBool::new(false),
             no_mdtm: AtomicBool::new(false),
-            no_mfmt: AtomicBool::new(false),
-            site_help: OnceCell::new(),
             learned: Learned::default(),
         }))
     }
@@ -55,9 +52,6 @@ struct FtpRemote {
     client: Client,
     no_size: AtomicBool,
     no_mdtm: AtomicBool,
-    no_mfmt: AtomicBool,
-    /// What SITE HELP says, in upper case.
-    site_help: OnceCell<String>,
     learned: Learned,
 }
 
@@ -107,9 +101,12 @@ impl Remote for FtpRemote {
     }
 
     async fn set_modified(&self, file: &RemotePath, time: Timestamp) -> Result<bool, RemoteError> {
-        unless_unsupported(&self.no_mfmt, self.client.mfmt(file, time))
-            .await
-            .map(|set| set.is_some())
+        // The client remembers what the server can't.
+        match self.client.mfmt(file, time).await {
+            Ok(()) => Ok(true),
+            Err(error) if *error.kind() == ErrorKind::Unsupported => Ok(false),
+            Err(error) => Err(remote_error(error)),
+        }
     }
 
     async fn set_mode(&self, file: &RemotePath, mode: u32) -> Result<(), RemoteError> {
@@ -132,7 +129,11 @@ impl Remote for FtpRemote {
     }
 
     async fn make_link(&self, link: &RemotePath, to: &[u8]) -> Result<bool, RemoteError> {
-        self.site_symlink(link, to).await
+        match self.client.symlink(to, link).await {
+            Ok(()) => Ok(true),
+            Err(error) if *error.kind() == ErrorKind::Unsupported => Ok(false),
+            Err(error) => Err(remote_error(error)),
+        }
     }
 
     async fn delete(&self, file: &RemotePath) -> Result<(), RemoteError> {
@@ -197,6 +198,14 @@ impl Remote for FtpRemote {
         };
         hashes.resize(files.len(), None);
         Ok(hashes)
+    }
+
+    fn check_name(&self, path: &RemotePath) -> Result<(), RemoteError> {
+        self.client.check_name(path).map_err(remote_error)
+    }
+
+    async fn remark(&self, text: String) {
+        self.client.remark(text).await;
     }
 
     fn can_restart(&self) -> bool {

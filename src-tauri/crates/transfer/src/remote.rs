@@ -152,6 +152,12 @@ pub(crate) trait Remote: Send + Sync {
         &self,
         files: &[RemotePath],
     ) -> Result<Vec<Option<(HashAlgorithm, String)>>, RemoteError>;
+    /// Whether the server would keep this name of a new file.
+    fn check_name(&self, _path: &RemotePath) -> Result<(), RemoteError> {
+        Ok(())
+    }
+    /// Says something of what is done, for whoever reads the protocol.
+    async fn remark(&self, _text: String) {}
     /// Whether an upload can go on at a place of our choice (STOR after REST).
     fn can_restart(&self) -> bool;
     /// Writes the server's file to where `into` stands, which is at `from`, from there on, in one transfer with the comparison.

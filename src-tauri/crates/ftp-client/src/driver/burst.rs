@@ -30,6 +30,9 @@ impl Driver {
             // The one that needs the way home the most.
             let first = left[..count].iter().find(|command| depends_on_cwd(command));
             self.prepare(first.unwrap_or(&left[0])).await?;
+            if let Some(size) = left[..count].iter().find(|c| matches!(c, Command::Size(_))) {
+                self.prepare(size).await?;
+            }
             let (now, later) = left.split_at(count);
             self.control.send_all(now).await?;
             for command in now {

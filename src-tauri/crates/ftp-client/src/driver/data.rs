@@ -26,6 +26,8 @@ pub(crate) struct Opened {
     /// `None` where the server had nothing to send and opened none.
     pub(crate) stream: Option<Stream>,
     pub(crate) finished: Finished,
+    /// How many bytes the server says will come.
+    pub(crate) announced: Option<u64>,
 }
 
 /// What a data connection is opened for.
@@ -126,7 +128,7 @@ impl Driver {
         if self.astray.is_some() && super::depends_on_cwd(command) {
             self.go_home().await?;
         }
-        self.set_type(b'I').await?;
+        self.set_type(self.wanted_type).await?;
         self.before_data().await?;
         if offset == 0 {
             self.forget_rest(command).await?;
@@ -292,6 +294,7 @@ impl Driver {
             return Ok(Opened {
                 stream: None,
                 finished: Finished::already(reply),
+                announced: None,
             });
         }
         if !reply.code.is_preliminary() {
@@ -307,6 +310,7 @@ impl Driver {
                 Failed::Other(error)
             });
         }
+        let announced = crate::files::announced_size(&reply);
         self.rest_used();
         let (tcp, early) = match way {
             Way::Passive(tcp, _) => (tcp, None),
@@ -317,6 +321,7 @@ impl Driver {
                         return Ok(Opened {
                             stream: None,
                             finished: Finished::already(reply),
+                            announced: None,
                         });
                     }
                 }
@@ -337,6 +342,7 @@ impl Driver {
         Ok(Opened {
             stream: Some(stream),
             finished,
+            announced,
         })
     }
 

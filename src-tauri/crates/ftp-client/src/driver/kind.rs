@@ -20,7 +20,11 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(super) fn of(greeting: &Reply) -> Self {
-        let text = greeting.text().to_lowercase();
+        Self::of_text(&greeting.text())
+    }
+
+    pub(crate) fn of_text(greeting: &str) -> Self {
+        let text = greeting.to_lowercase();
         let known = [
             ("vsftpd", Self::Vsftpd),
             ("proftpd", Self::ProFtpd),

@@ -13,6 +13,8 @@ mod kind;
 mod secure;
 mod session;
 mod settle;
+mod site;
+mod times;
 mod transfer;
 mod ways;
 
@@ -23,10 +25,12 @@ use ftp_proto::{Command, Features, RemotePath, Reply};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::{Notify, mpsc};
 
+use crate::files::time_of;
 use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
 
-pub(crate) use batch::{set_mode, set_time, size_of, without_the_form};
 pub(crate) use data::Opened;
+pub(crate) use kind::Kind;
+pub(crate) use times::TimeWay;
 use transfer::Running;
 pub(crate) use transfer::{Finished, Kept, Whole};
 
@@ -92,6 +96,8 @@ pub(crate) struct Driver {
     pub(crate) features: Features,
     /// The representation type that the server has now.
     type_now: Option<u8>,
+    /// The type of the transfers that are opened: I, but for texts.
+    pub(crate) wanted_type: u8,
     /// The folder that the owner is in, where it is known.
     pub(crate) cwd: Option<RemotePath>,
     /// Where the server is for the moment, because of a listing, if that is not `cwd`.
@@ -106,7 +112,11 @@ pub(crate) struct Driver {
     running: Option<Running>,
     /// The last data connection resumed no session on purpose.
     unresumed: bool,
-    kind: kind::Kind,
+    pub(crate) kind: Kind,
+    /// An upload was refused for lack of ALLO.
+    pub(crate) wants_allo: bool,
+    /// What SITE HELP says, once it was asked.
+    site_help: Option<Vec<u8>>,
     /// How many batches went wrong in this session.
     disruptions: u8,
     /// How many times we could not wait for data connections of the server's.
@@ -219,6 +229,19 @@ impl Driver {
         }
         if self.rest_pending && !matches!(command, Command::Rest(_)) {
             self.clear_rest().await?;
+        }
+        if matches!(command, Command::Size(_)) {
+            self.measure_bytes().await?;
+        }
+        Ok(())
+    }
+
+    /// What SIZE says depends on the type, and some servers say nothing while it is A (RFC 3659 section 4).
+    async fn measure_bytes(&mut self) -> Result<(), Error> {
+        if self.type_now != Some(b'I') {
+            let image = ftp_proto::Argument::try_from("I").map_err(Error::argument)?;
+            let reply = self.control.exchange(&Command::Type(image)).await?;
+            self.type_now = reply.code.is_completion().then_some(b'I');
         }
         Ok(())
     }

@@ -96,6 +96,8 @@ impl Driver {
             fresh.visit(place).await?;
         }
         fresh.no_mlsd = self.no_mlsd;
+        fresh.wanted_type = self.wanted_type;
+        fresh.site_help = self.site_help.take();
         *self = fresh;
         Ok(())
     }
@@ -166,6 +168,7 @@ impl Driver {
             data_encrypted: false,
             features: Features::default(),
             type_now: None,
+            wanted_type: b'I',
             cwd: None,
             astray: None,
             no_mlsd: false,
@@ -175,6 +178,8 @@ impl Driver {
             running: None,
             unresumed: false,
             kind: Kind::of(&greeting),
+            site_help: None,
+            wants_allo: false,
             disruptions: 0,
             active_fails: 0,
             left: false,

@@ -275,7 +275,7 @@ impl Driver {
             return Err(lost);
         }
         let reply = self.ask(&Command::Size(whole.path)).await?;
-        match super::size_of(&reply) {
+        match crate::files::size_of(&reply) {
             Some(size) if size == whole.size => {
                 self.control.log(
                     LogKind::Info,

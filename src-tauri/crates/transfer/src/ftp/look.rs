@@ -1,11 +1,11 @@
-//! What is there: facts of many files in one round trip, and what few servers can do.
+//! What is there: facts of many files in one round trip.
 
 use ftp_client::ErrorKind;
 use ftp_client::ftp_proto::{
-    Argument, Command, RemotePath, Reply,
+    Command, RemotePath, Reply,
     listing::{self, Kind},
-    parse_time,
 };
+use ftp_client::replies::{size_of, time_of};
 
 use super::errors::remote_error;
 use super::{FtpRemote, exact};
@@ -85,66 +85,6 @@ impl FtpRemote {
             Err(_) => Ok(Existing::Unknown),
         }
     }
-
-    /// SITE SYMLINK, as ProFTPD's mod_site_misc has it: where FEAT or SITE HELP names it, and for names without blanks,
-    /// which it takes for two.
-    pub(super) async fn site_symlink(
-        &self,
-        link: &RemotePath,
-        to: &[u8],
-    ) -> Result<bool, RemoteError> {
-        let has_blank = |text: &[u8]| text.iter().any(u8::is_ascii_whitespace);
-        if has_blank(link.as_bytes()) || has_blank(to) || !self.has_site("SYMLINK").await? {
-            return Ok(false);
-        }
-        let argument = [b"SYMLINK ", to, b" ", link.as_bytes()].concat();
-        let Ok(argument) = Argument::try_from(argument) else {
-            return Ok(false);
-        };
-        let replies = self.ask(vec![Command::Site(argument)]).await?;
-        match replies.first() {
-            Some(reply) if reply.code.is_completion() => Ok(true),
-            Some(reply) if matches!(reply.code.value(), 500 | 501 | 502 | 504) => Ok(false),
-            Some(reply) => Err(super::refused("SITE SYMLINK", link, reply)),
-            None => Err(super::no_reply()),
-        }
-    }
-
-    async fn has_site(&self, command: &str) -> Result<bool, RemoteError> {
-        let named = |text: &str| {
-            text.split(|c: char| !c.is_ascii_alphanumeric())
-                .any(|word| word.eq_ignore_ascii_case(command))
-        };
-        let facts = self.client.facts();
-        let mut features = facts.features.iter();
-        if features.any(|(name, rest)| name.eq_ignore_ascii_case("SITE") && named(rest)) {
-            return Ok(true);
-        }
-        let ask = || async {
-            let reply = self.client.raw("SITE HELP").await.map_err(remote_error)?;
-            let text = match reply.code.is_completion() {
-                true => reply
-                    .lines
-                    .iter()
-                    .map(|line| String::from_utf8_lossy(line).to_uppercase())
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-                false => String::new(),
-            };
-            Ok::<_, RemoteError>(text)
-        };
-        self.site_help
-            .get_or_try_init(ask)
-            .await
-            .map(|help| named(help))
-    }
-}
-
-/// Some servers put words before the number.
-fn size_of(reply: &Reply) -> Option<u64> {
-    let text = String::from_utf8_lossy(reply.first_line()).into_owned();
-    let number = text.split_ascii_whitespace().next_back()?.parse().ok();
-    number.filter(|_| reply.code.is_completion())
 }
 
 /// Whether MLST tells of a link, not of what it leads to.
@@ -173,12 +113,7 @@ fn of_mlst(reply: &Reply) -> Option<Existing> {
 
 fn of_size_and_time(replies: &[Reply]) -> Option<Existing> {
     let [size, time] = replies else { return None };
-    let modified = match time.code.is_completion() {
-        true => parse_time(time.first_line().trim_ascii())
-            .ok()
-            .map(|(time, _)| time),
-        false => None,
-    };
+    let modified = time_of(time);
     match size_of(size) {
         Some(size) => Some(Existing::File(Facts {
             size: Some(size),

@@ -86,8 +86,9 @@ impl Job<'_> {
             if offset > 0 && !place.is_old {
                 starts.push(Start::At(0));
             }
-            let mut outcome = None;
+            let mut outcome: Option<Result<u64, Stop>> = None;
             for start in starts {
+                self.say_how(start, offset, outcome.as_ref()).await;
                 if start == Start::At(0) {
                     offset = 0;
                     self.live.resumed_from(0);
@@ -173,6 +174,25 @@ impl Job<'_> {
             checks,
             digest,
         }))
+    }
+
+    /// Tells whoever reads the protocol why an upload goes on as it does, where that isn't the first choice.
+    async fn say_how(&self, start: Start, offset: u64, before: Option<&Result<u64, Stop>>) {
+        if offset == 0 {
+            return;
+        }
+        let why = match before {
+            Some(Err(Stop::Error(error))) => format!("was refused ({error})"),
+            _ => "is not offered by the server (FEAT has no REST STREAM)".to_owned(),
+        };
+        let text = match start {
+            Start::At(0) => {
+                format!("going on from byte {offset} {why}; sending it again from its beginning")
+            }
+            Start::At(_) => return,
+            Start::End => format!("STOR after REST {offset} {why}; appending by APPE"),
+        };
+        self.remote.remark(text).await;
     }
 
     fn source_at(&self, upload: &Upload<'_>, offset: u64) -> Result<File, Error> {

@@ -98,6 +98,8 @@ impl Job<'_> {
             number,
             replaces,
         };
+        // Before anything is sent, let alone deleted to make room for it.
+        self.remote.check_name(&upload.target)?;
         let continues = begun.is_some_and(|begun| begun.in_place);
         if decided == Decision::Resume || continues {
             let place = Place {

@@ -1,16 +1,16 @@
 //! One file by itself, as every server knows it.
 
 use ftp_net::Pace;
-use ftp_proto::{Command, Reply};
-use jiff::Timestamp;
+use ftp_proto::Command;
 
 use super::{
     conduct::{Conducted, Watch},
     data::{self, Activity, Expected},
-    then::Then,
 };
 use crate::{
-    BatchOptions, Error, ErrorKind, FetchFile, Fetched, StoreFile, Stored, driver::Driver,
+    BatchOptions, Error, ErrorKind, FetchFile, Fetched, StoreFile, Stored,
+    driver::Driver,
+    files::{size_of, time_of},
 };
 
 impl Driver {
@@ -94,9 +94,10 @@ impl Driver {
             None
         };
         check_size(file, size)?;
-        let then = Then::new(file, &self.features)?;
-        let replies = self.burst(then.commands().to_vec()).await?;
-        Ok(then.stored(size, &mut replies.into_iter()))
+        let mut stored = self.follow(&[(file, size)]).await?;
+        stored
+            .pop()
+            .ok_or_else(|| Error::gone("what follows a file"))
     }
 
     /// What came of a transfer, with the connection in step again: a server that we left in the middle of one has noticed
@@ -117,29 +118,6 @@ impl Driver {
             }
         }
     }
-}
-
-/// The size that SIZE was answered with. Some servers put words before the number.
-pub(crate) fn size_of(reply: &Reply) -> Option<u64> {
-    if !reply.code.is_completion() {
-        return None;
-    }
-    reply
-        .first_line()
-        .rsplit(|byte| *byte == b' ')
-        .find(|word| !word.is_empty())
-        .and_then(|word| std::str::from_utf8(word).ok())
-        .and_then(|word| word.parse().ok())
-}
-
-/// The time that MDTM was answered with.
-pub(super) fn time_of(reply: &Reply) -> Option<Timestamp> {
-    if !reply.code.is_completion() {
-        return None;
-    }
-    ftp_proto::parse_time(reply.first_line().trim_ascii())
-        .ok()
-        .map(|(time, _)| time)
 }
 
 /// Bytes that were lost on the way show here, before the file gets its name.

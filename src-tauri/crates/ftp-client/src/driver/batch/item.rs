@@ -5,11 +5,15 @@ use ftp_proto::{Command, Reply};
 
 use super::{
     Outcomes,
-    alone::{check_size, size_of, time_of},
+    alone::check_size,
     data::{self, Activity, Expected, Failure, Received},
-    then::Then,
 };
-use crate::{BatchOptions, Error, FetchFile, Fetched, StoreFile, Stored, driver::Driver};
+use crate::{
+    BatchOptions, Error, FetchFile, Fetched, StoreFile, Stored,
+    driver::Driver,
+    files::{size_of, time_of},
+    names,
+};
 
 /// What is thought of a file after its transfer.
 pub(super) enum Verdict<T> {
@@ -32,6 +36,8 @@ pub(super) trait Item: Sync + Send {
     /// True where data only comes.
     const COMES: bool;
 
+    /// Why it is not even tried.
+    fn refusal(&self, driver: &Driver) -> Option<Error>;
     /// A question before the transfer.
     fn before(&self) -> Option<Command>;
     fn command(&self) -> Command;
@@ -72,6 +78,10 @@ impl Item for FetchFile {
     type Moved = Received;
     type Outcome = Fetched;
     const COMES: bool = true;
+
+    fn refusal(&self, _: &Driver) -> Option<Error> {
+        None
+    }
 
     fn before(&self) -> Option<Command> {
         self.want_time.then(|| Command::Mdtm(self.path.clone()))
@@ -142,6 +152,11 @@ impl Item for StoreFile {
     type Outcome = Stored;
     const COMES: bool = false;
 
+    fn refusal(&self, driver: &Driver) -> Option<Error> {
+        let mut new_names = [Some(&self.path), self.then.rename_to.as_ref()].into_iter();
+        new_names.find_map(|name| names::check(driver.kind, name?).err())
+    }
+
     fn before(&self) -> Option<Command> {
         None
     }
@@ -185,24 +200,12 @@ impl Item for StoreFile {
         arrived: Vec<(usize, &Self, Stored)>,
         outcomes: &Outcomes<Stored>,
     ) -> Result<(), Error> {
-        let mut thens = Vec::with_capacity(arrived.len());
-        let mut commands = Vec::new();
-        for (index, file, stored) in arrived {
-            match Then::new(file, &driver.features) {
-                Ok(then) => {
-                    commands.extend_from_slice(then.commands());
-                    thens.push((index, then, stored));
-                }
-                Err(error) => drop(outcomes.send((index, Err(error)))),
-            }
-        }
-        let mut replies = if commands.is_empty() {
-            Vec::new().into_iter()
-        } else {
-            driver.burst(commands).await?.into_iter()
-        };
-        for (index, then, stored) in thens {
-            let stored = then.stored(stored.size, &mut replies);
+        let files: Vec<_> = arrived
+            .iter()
+            .map(|(_, file, stored)| (*file, stored.size))
+            .collect();
+        let all = driver.follow(&files).await?;
+        for ((index, _, _), stored) in arrived.into_iter().zip(all) {
             let _ = outcomes.send((index, Ok(stored)));
         }
         Ok(())

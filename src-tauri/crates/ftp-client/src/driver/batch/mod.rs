@@ -18,9 +18,6 @@ use std::time::Duration;
 use ftp_net::{Pace, tls::Versions};
 use tokio::sync::mpsc;
 
-pub(crate) use alone::size_of;
-pub(crate) use then::{set_mode, set_time, without_the_form};
-
 use super::{Driver, address, kind, ways::Direction};
 use crate::{
     BatchOptions, DataMode, DataWay, Error, FetchFile, Fetched, PassiveCommand, StoreFile, Stored,
@@ -82,7 +79,16 @@ impl Driver {
         };
         let mut next = 0;
         while next < files.len() && !outcomes.is_closed() {
-            let plan = self.plan::<T>(files.len() - next).await?;
+            if let Some(error) = files[next].refusal(self) {
+                self.report(next, Err(error), outcomes)?;
+                next += 1;
+                continue;
+            }
+            let possible = files[next..]
+                .iter()
+                .take_while(|file| file.refusal(self).is_none());
+            let possible = possible.count();
+            let plan = self.plan::<T>(possible).await?;
             let Some((way, trial)) = plan else {
                 let outcome = files[next]
                     .alone(self, options, &mut run.pace, outcomes)
@@ -96,7 +102,7 @@ impl Driver {
             let count = if trial {
                 1
             } else {
-                let room = self.room(&files[next..], way);
+                let room = self.room(&files[next..next + possible], way);
                 room.min(self.tickets::<T>())
             };
             let ended = match self.batch(&mut run, first, count, way).await {

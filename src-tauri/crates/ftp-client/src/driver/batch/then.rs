@@ -1,73 +1,102 @@
 //! What is done with files that have arrived.
 
-use ftp_proto::{Argument, Command, Features, RemotePath, Reply};
-use jiff::Timestamp;
+use ftp_proto::{Command, RemotePath, Reply};
 
-use crate::{Error, ErrorKind, StoreFile, Stored};
+use crate::{
+    Error, ErrorKind, StoreFile, Stored,
+    driver::{Driver, TimeWay},
+};
 
 /// The commands that follow a file, and what their replies mean.
-pub(super) struct Then {
+struct Then<'a> {
+    file: &'a StoreFile,
     commands: Vec<Command>,
-    /// `Some(false)`: asked for, and the server can't.
-    time: Option<bool>,
-    mode: bool,
+    time: Time,
+    mode: Step,
     rename: bool,
 }
 
-impl Then {
-    pub(super) fn new(file: &StoreFile, features: &Features) -> Result<Self, Error> {
+enum Time {
+    NotWanted,
+    Asked,
+    /// What came of it is known already.
+    Known(Result<(), Error>),
+}
+
+enum Step {
+    NotWanted,
+    Asked,
+    /// There is no command for it.
+    Impossible(Error),
+}
+
+impl<'a> Then<'a> {
+    fn new(file: &'a StoreFile, time: Time, driver: &Driver) -> Self {
         let mut then = Self {
+            file,
             commands: Vec::new(),
-            time: None,
-            mode: file.then.mode.is_some(),
+            time,
+            mode: Step::NotWanted,
             rename: file.then.rename_to.is_some(),
         };
-        if let Some(time) = file.then.modified {
-            let command = set_time(features, time, &file.path)?;
-            then.time = Some(command.is_some());
-            then.commands.extend(command);
+        if let (Time::Asked, Some(time)) = (&then.time, file.then.modified) {
+            match driver.time_command(time, &file.path) {
+                Ok(command) => then.commands.push(command),
+                Err(error) => then.time = Time::Known(Err(error)),
+            }
         }
         if let Some(mode) = file.then.mode {
-            then.commands.push(set_mode(mode, &file.path)?);
+            then.mode = match driver.mode_command(mode, &file.path) {
+                Ok(command) => {
+                    then.commands.push(command);
+                    Step::Asked
+                }
+                Err(error) => Step::Impossible(error),
+            };
         }
         if let Some(target) = &file.then.rename_to {
             then.commands.push(Command::Rnfr(file.path.clone()));
             then.commands.push(Command::Rnto(target.clone()));
         }
-        Ok(then)
+        then
     }
 
-    pub(super) fn commands(&self) -> &[Command] {
-        &self.commands
-    }
-
-    /// Reads the replies of [`commands`](Self::commands), and of no more than these.
-    pub(super) fn stored(
-        &self,
+    /// Reads the replies of the commands, and of no more than these. The second is the reply to the one that should set the time.
+    fn stored(
+        self,
         size: Option<u64>,
         replies: &mut impl Iterator<Item = Reply>,
-    ) -> Stored {
+    ) -> (Stored, Option<Reply>) {
         let mut commands = self.commands.iter();
-        let mut next = || match (commands.next(), replies.next()) {
-            (Some(command), Some(reply)) => positive(command, reply),
+        let mut of_time = None;
+        let mut next = |keep: bool| match (commands.next(), replies.next()) {
+            (Some(command), Some(reply)) => {
+                if keep {
+                    of_time = Some(reply.clone());
+                }
+                positive(command, reply)
+            }
             _ => Err(Error::gone("what follows a file")),
         };
-        Stored {
+        let stored = Stored {
             size,
-            time_set: self.time.map(|able| {
-                if able {
-                    next().map_err(without_the_form)
-                } else {
-                    Err(Error::new(ErrorKind::Unsupported, "MFMT"))
-                }
-            }),
-            mode_set: self.mode.then(&mut next),
+            time_set: match self.time {
+                Time::NotWanted => None,
+                Time::Asked => Some(next(true)),
+                Time::Known(outcome) => Some(outcome),
+            },
+            mode_set: match self.mode {
+                Step::NotWanted => None,
+                Step::Asked => Some(next(false)),
+                Step::Impossible(error) => Some(Err(error)),
+            },
             renamed: self.rename.then(|| {
-                let first = next();
-                let second = next();
+                let first = next(false);
+                let second = next(false);
                 first.and(second)
             }),
-        }
+        };
+        (stored, of_time)
     }
 }
 
@@ -81,43 +110,65 @@ fn positive(command: &Command, reply: Reply) -> Result<(), Error> {
     }
 }
 
-/// The command that sets a file's time: MFMT, or the form of MDTM that vsftpd has; `None` where FEAT names neither.
-pub(crate) fn set_time(
-    features: &Features,
-    time: Timestamp,
-    path: &RemotePath,
-) -> Result<Option<Command>, Error> {
-    if features.has("MFMT") {
-        return Ok(Some(Command::Mfmt(time, path.clone())));
+impl Driver {
+    /// Does what there is to be done with files that have arrived, each with the size that the server told.
+    ///
+    /// # Errors
+    /// Those that end the connection.
+    pub(super) async fn follow(
+        &mut self,
+        arrived: &[(&StoreFile, Option<u64>)],
+    ) -> Result<Vec<Stored>, Error> {
+        let mut thens = Vec::with_capacity(arrived.len());
+        let mut commands = Vec::new();
+        for (file, _) in arrived {
+            let time = match file.then.modified {
+                None => Time::NotWanted,
+                // The first one finds out how this server sets times.
+                Some(time) if self.time_way() == TimeWay::Unknown => {
+                    Time::Known(self.time_of_one(&file.path, time).await?)
+                }
+                Some(_) => Time::Asked,
+            };
+            let then = Then::new(file, time, self);
+            commands.extend_from_slice(&then.commands);
+            thens.push(then);
+        }
+        let mut replies = if commands.is_empty() {
+            Vec::new().into_iter()
+        } else {
+            self.burst(commands).await?.into_iter()
+        };
+        let mut all = Vec::with_capacity(thens.len());
+        for (then, (_, size)) in thens.into_iter().zip(arrived) {
+            let file = then.file;
+            let (mut stored, of_time) = then.stored(*size, &mut replies);
+            // FEAT promised too much, or the server is another one since: then it is found out.
+            if let (Some(reply), Some(time)) = (of_time, file.then.modified)
+                && self.lost_the_time_way(&reply)
+            {
+                let place = match (&stored.renamed, &file.then.rename_to) {
+                    (Some(Ok(())), Some(name)) => name,
+                    _ => &file.path,
+                };
+                stored.time_set = Some(self.time_of_one(place, time).await?);
+            }
+            all.push(stored);
+        }
+        Ok(all)
     }
-    if !features.has("MDTM") {
-        return Ok(None);
-    }
-    // Whole seconds: the form has no fractions.
-    let stamp = ftp_proto::format_time(time);
-    let stamp = stamp.split('.').next().unwrap_or_default();
-    let argument = [stamp.as_bytes(), b" ", path.as_bytes()].concat();
-    let argument = RemotePath::try_from(argument).map_err(Error::argument)?;
-    Ok(Some(Command::Mdtm(argument)))
-}
 
-/// A server without the form of MDTM that sets a time looks for a file of that name.
-pub(crate) fn without_the_form(error: Error) -> Error {
-    let mdtm = error.to_string().starts_with("MDTM");
-    if mdtm && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Refused) {
-        return Error::with_source(ErrorKind::Unsupported, "MFMT", error);
+    /// The outer error ends the connection, the inner one is the file's.
+    async fn time_of_one(
+        &mut self,
+        path: &RemotePath,
+        time: jiff::Timestamp,
+    ) -> Result<Result<(), Error>, Error> {
+        match self.set_time(path, time).await {
+            Err(error) if error.is_fatal() => Err(error),
+            // A reply that was waited for in vain closes the connection too.
+            Err(error) if *error.kind() == ErrorKind::Lost => Err(error),
+            outcome => Ok(outcome),
+        }
     }
-    error
-}
-
-/// SITE CHMOD, with the lowest twelve bits.
-pub(crate) fn set_mode(mode: u32, path: &RemotePath) -> Result<Command, Error> {
-    let argument = [
-        format!("CHMOD {:03o} ", mode & 0o7777).as_bytes(),
-        path.as_bytes(),
-    ]
-    .concat();
-    Argument::try_from(argument)
-        .map(Command::Site)
-        .map_err(Error::argument)
 }
