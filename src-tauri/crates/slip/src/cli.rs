@@ -2,6 +2,7 @@
 
 mod data;
 mod deliver;
+mod files;
 mod how;
 mod net;
 mod queue;
@@ -18,6 +19,7 @@ use ftp_client::{Charset, Fingerprint, TlsMode};
 
 use data::Data;
 pub(crate) use deliver::{Check, Deliver, DeliverHow};
+pub(crate) use files::{Chmod, Cp, Df, Hash, Ln, Touch};
 pub(crate) use how::{AndLinks, Conflicts, How, Rule};
 use net::Net;
 pub(crate) use queue::{
@@ -161,6 +163,20 @@ pub(crate) enum Command {
     Rm(Rm),
     /// Rename or move a file or folder
     Mv(Mv),
+    /// Copy on the server, where it can
+    ///
+    /// ProFTPD with mod_copy can, and a few others. The bytes don't come here. What is there is replaced, if the server lets that happen.
+    Cp(Cp),
+    /// Make a symbolic link on the server, where it can
+    Ln(Ln),
+    /// Set the permissions of files and folders
+    Chmod(Chmod),
+    /// Set the times of files; missing ones are made, empty
+    Touch(Touch),
+    /// Let the server compute hashes of files
+    Hash(Hash),
+    /// Ask a server how much room there is
+    Df(Df),
     /// Send a command as it is, and print the reply
     Raw(Raw),
     /// Serve a folder of this computer by FTP
@@ -187,8 +203,11 @@ pub(crate) struct Get {
     #[arg(short, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
     /// Folders with everything in them
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "ascii")]
     pub(crate) recursive: bool,
+    /// As texts (TYPE A): the line ends become those of the other side. One after the other, without comparing sizes
+    #[arg(long, conflicts_with = "conflict")]
+    pub(crate) ascii: bool,
     #[command(flatten)]
     pub(crate) conflicts: Conflicts,
     #[command(flatten)]
@@ -206,8 +225,11 @@ pub(crate) struct Put {
     #[arg(required = true, value_name = "FILE... URL")]
     pub(crate) files_and_url: Vec<OsString>,
     /// Folders with everything in them
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "ascii")]
     pub(crate) recursive: bool,
+    /// As texts (TYPE A): the line ends become those of the other side. One after the other, without comparing sizes
+    #[arg(long, conflicts_with = "conflict")]
+    pub(crate) ascii: bool,
     #[command(flatten)]
     pub(crate) conflicts: Conflicts,
     #[command(flatten)]

@@ -175,20 +175,8 @@ impl<'a> Planner<'a> {
             }
             _ => ItemKind::Folder,
         };
-        let local = match (target, url.file_name()) {
-            (LocalTarget::Named(name), _) => name.clone(),
-            // All of the login's folder: into the target itself.
-            (LocalTarget::Folder(folder), None) => folder.clone(),
-            (LocalTarget::Folder(folder), Some(name)) => {
-                let name = session.encoded(name);
-                let name = names::to_local(&name, Naming::from(&*self.options_for(session)));
-                folder.join(name.map_err(|error| {
-                    Failure::usage(format!(
-                        "{error}; give the target a name of its own (get -o)"
-                    ))
-                })?)
-            }
-        };
+        let naming = Naming::from(&*self.options_for(session));
+        let local = local_target(target, url, session, naming)?;
         let remote = match path {
             Some(path) => path,
             None => here()?,
@@ -351,8 +339,34 @@ pub(crate) async fn make_folder(session: &Session, url: &Url, connections: &Conn
     }
 }
 
+/// The local name that a file or folder of the server gets.
+pub(crate) fn local_target(
+    target: &LocalTarget,
+    url: &Url,
+    session: &Session,
+    naming: Naming,
+) -> Result<PathBuf, Failure> {
+    Ok(match (target, url.file_name()) {
+        (LocalTarget::Named(name), _) => name.clone(),
+        // All of the login's folder: into the target itself.
+        (LocalTarget::Folder(folder), None) => folder.clone(),
+        (LocalTarget::Folder(folder), Some(name)) => {
+            let name = names::to_local(&session.encoded(name), naming);
+            folder.join(name.map_err(|error| {
+                Failure::usage(format!(
+                    "{error}; give the target a name of its own (get -o)"
+                ))
+            })?)
+        }
+    })
+}
+
 /// The path on the server that a local file or folder goes to.
-fn remote_target(file: &Path, url: &Url, session: &Session) -> Result<RemotePath, Failure> {
+pub(crate) fn remote_target(
+    file: &Path,
+    url: &Url,
+    session: &Session,
+) -> Result<RemotePath, Failure> {
     let path = session.path(url);
     if !url.is_folder() {
         return path.ok_or_else(|| Failure::usage("the address names no file"));

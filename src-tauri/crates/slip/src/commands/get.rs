@@ -27,7 +27,7 @@ pub(crate) async fn run(get: cli::Get, connections: &Arc<Connections>) -> Result
                 "-o names one target, so there can be one URL only; -d takes several",
             ));
         };
-        if output.as_os_str() == "-" {
+        if output.as_os_str() == "-" && !get.ascii {
             return to_stdout(url, connections).await;
         }
         if output.as_os_str().is_empty() {
@@ -39,6 +39,13 @@ pub(crate) async fn run(get: cli::Get, connections: &Arc<Connections>) -> Result
                 output.display()
             )));
         }
+    }
+    if get.ascii {
+        let target = match get.output {
+            Some(name) => LocalTarget::Named(name),
+            None => LocalTarget::Folder(get.directory.unwrap_or_else(|| PathBuf::from("."))),
+        };
+        return super::text::get(&urls, &target, connections).await;
     }
     let target = match get.output {
         Some(name) => LocalTarget::Named(name),
@@ -105,7 +112,7 @@ async fn to_stdout(url: &Url, connections: &Connections) -> Result<Status, Failu
 }
 
 /// Standard output as a file, for the fast way of copying.
-fn stdout() -> Result<File, Failure> {
+pub(super) fn stdout() -> Result<File, Failure> {
     #[cfg(unix)]
     let handle = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned();
     #[cfg(windows)]

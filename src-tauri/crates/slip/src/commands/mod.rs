@@ -1,17 +1,25 @@
 //! One file a command.
 
+mod chmod;
+mod cp;
 mod deliver;
+mod df;
 mod get;
+mod hash;
+mod ln;
 mod ls;
 mod mirror;
 mod mkdir;
 mod mv;
+mod pair;
 mod put;
 mod queue;
 mod raw;
 mod rm;
 mod serve;
 mod sites;
+mod text;
+mod touch;
 
 use std::sync::Arc;
 
@@ -42,6 +50,12 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
         Command::Mkdir(mkdir) => mkdir::run(&mkdir, &connections).await,
         Command::Rm(rm) => rm::run(&rm, &connections).await,
         Command::Mv(mv) => mv::run(&mv, &connections).await,
+        Command::Cp(cp) => cp::run(&cp, &connections).await,
+        Command::Ln(ln) => ln::run(&ln, &connections).await,
+        Command::Chmod(chmod) => chmod::run(&chmod, &connections).await,
+        Command::Touch(touch) => touch::run(&touch, &connections).await,
+        Command::Hash(hash) => hash::run(&hash, &connections).await,
+        Command::Df(df) => df::run(&df, &connections).await,
         Command::Raw(raw) => raw::run(&raw, &connections).await,
         Command::Serve(_) | Command::Sites => Ok(Status::Done),
     };
@@ -49,17 +63,56 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
     outcome
 }
 
-/// `--json` of the commands that change something in place.
+/// What a command has to tell of one address: further fields of its `--json` object, all `null` where it failed.
+trait Told: Serialize + Default {
+    /// The same for people.
+    fn lines(&self, _url: &Url) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// `--json` of the commands for single files.
 #[derive(Debug, Serialize)]
-struct Change {
+struct Item<T> {
     url: String,
+    #[serde(flatten)]
+    told: T,
     error: Option<String>,
 }
+
+/// That it went well is all there is to tell.
+#[derive(Debug, Default, Serialize)]
+struct Done {}
+
+impl Told for Done {}
 
 /// Does something to each of several addresses, on one connection for each server.
 async fn each<F>(connections: &Connections, texts: &[String], work: F) -> Result<Status, Failure>
 where
     F: AsyncFn(&Session, &Url, &RemotePath) -> Result<(), Failure>,
+{
+    each_telling(
+        connections,
+        texts,
+        false,
+        async |session, url, path| match path {
+            Some(path) => work(session, url, path).await.map(|()| Done {}),
+            None => Err(Failure::usage(format!("{url}: this names nothing"))),
+        },
+    )
+    .await
+}
+
+/// The same for what has something to tell. `home_too`: the folder of the login may be meant, which has no path.
+async fn each_telling<F, T>(
+    connections: &Connections,
+    texts: &[String],
+    home_too: bool,
+    work: F,
+) -> Result<Status, Failure>
+where
+    F: AsyncFn(&Session, &Url, Option<&RemotePath>) -> Result<T, Failure>,
+    T: Told,
 {
     let urls = texts
         .iter()
@@ -71,7 +124,7 @@ where
     for (index, url) in urls.iter().enumerate() {
         // In the order of the command line: what comes later may need what comes first.
         let reuse = index > 0 && urls[index - 1].place == url.place;
-        let outcome = if url.file_name().is_none() {
+        let outcome = if url.file_name().is_none() && !home_too {
             Err(Failure::usage(format!(
                 "{url}: this is the folder of the login itself"
             )))
@@ -87,10 +140,7 @@ where
             };
             match open {
                 Ok(open) => {
-                    let outcome = match open.path(url) {
-                        Some(path) => work(&open, url, &path).await,
-                        None => Err(Failure::usage(format!("{url}: this names nothing"))),
-                    };
+                    let outcome = work(&open, url, open.path(url).as_ref()).await;
                     session = Some(open);
                     outcome
                 }
@@ -98,7 +148,7 @@ where
             }
         };
         match &outcome {
-            Ok(()) => tally.done(),
+            Ok(_) => tally.done(),
             Err(failure) => tally.failed(failure.status()),
         }
         if output.json {
@@ -106,12 +156,20 @@ where
                 .as_ref()
                 .err()
                 .map(|failure| output::mask(&failure.reason()));
-            output.object(&Change {
+            output.object(&Item {
                 url: url.to_string(),
+                told: outcome.unwrap_or_default(),
                 error,
             })?;
-        } else if let Err(failure) = outcome {
-            output.message(failure);
+            continue;
+        }
+        match outcome {
+            Ok(told) => {
+                for line in told.lines(url) {
+                    output.line(&output::mask(&line))?;
+                }
+            }
+            Err(failure) => output.message(failure),
         }
     }
     if let Some(session) = session {

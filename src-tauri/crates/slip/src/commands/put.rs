@@ -39,7 +39,17 @@ pub(crate) async fn run(put: cli::Put, connections: &Arc<Connections>) -> Result
                 "standard input needs a name on the server: an address that doesn't end in /",
             ));
         }
-        return from_stdin(&url, connections).await;
+        if !put.ascii {
+            return from_stdin(&url, connections).await;
+        }
+    }
+    if put.ascii {
+        if files.len() > 1 && !url.is_folder() {
+            return Err(Failure::usage(format!(
+                "{url}: several files need a folder: an address that ends in /"
+            )));
+        }
+        return super::text::put(&files, &url, connections).await;
     }
     let options = put
         .how

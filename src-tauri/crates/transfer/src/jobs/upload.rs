@@ -110,8 +110,14 @@ impl Job<'_> {
             let (start, offset) = self.place_to_go_on(&upload, &place).await?;
             if offset > 0 {
                 // Refused, it is sent from its beginning, as a new file.
-                if let Step::Done(outcome) = self.carry(&upload, place, start, offset).await? {
-                    return Ok(outcome);
+                match self.carry(&upload, place, start, offset).await? {
+                    Step::Done(outcome) => return Ok(outcome),
+                    Step::Refused(error) => {
+                        let text = format!(
+                            "going on from byte {offset} was refused ({error}); sending it again from its beginning"
+                        );
+                        self.remote.remark(text).await;
+                    }
                 }
             }
         }
