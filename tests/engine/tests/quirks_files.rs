@@ -325,6 +325,7 @@ async fn t5_the_way_is_remembered_for_the_host_and_used_by_batches() {
             .say("150 go on")
             .accept_data()
             .read_data()
+            .close_data()
             .say("226 done")
     };
     let script = Script::logged_in()
@@ -378,6 +379,7 @@ async fn t5_a_batch_recovers_from_a_promise_that_is_not_kept() {
         .say("150 go on")
         .accept_data()
         .read_data()
+        .close_data()
         .say("226 done");
     let table = [
         ("MFMT *", "502 not here"),
@@ -423,6 +425,7 @@ async fn resumed_upload(rest: &str, steps: Script) -> (Vec<Vec<u8>>, u64, String
         .then(steps)
         .accept_data()
         .read_data()
+        .close_data()
         .say("226 done")
         .expect("SIZE /f")
         .say("213 10")
@@ -550,6 +553,7 @@ async fn t11_texts_have_the_line_ends_of_this_side_and_keep_stray_returns() {
         .say("150 go on")
         .accept_data()
         .read_data()
+        .close_data()
         .say("226 done")
         .expect("TYPE I")
         .say("200 binary")
@@ -856,6 +860,7 @@ async fn allo_is_sent_where_the_server_wants_it() {
         .say("150 go on")
         .accept_data()
         .read_data()
+        .close_data()
         .say("226 done");
     let upload = async |client: &Client| {
         let upload = client.stor_sized(&path("f"), 0, Some(7)).await?;
