@@ -219,9 +219,12 @@ fn raw(line: &Line) -> &[u8] {
 fn none_lost(lines: &[Line], input: &[u8]) {
     let bytes: usize = lines.iter().map(|line| raw(line).len()).sum();
     // EBCDIC becomes UTF-8, where a byte may become two.
+    // The lines of an entry that has several need not have the end between them that they came with.
+    let begin = |line| raw(line).split(|byte| matches!(byte, b'\r' | b'\n')).next();
     let recoded = lines
-        .first()
-        .is_some_and(|line| position(input, raw(line)).is_none());
+        .iter()
+        .filter_map(begin)
+        .any(|begin| position(input, begin).is_none());
     let most = if recoded {
         2 * input.len()
     } else {
