@@ -65,6 +65,13 @@ impl Throttle {
         NonZeroU64::new(self.0.limit.load(Ordering::Relaxed))
     }
 
+    /// A limit of its own that is the same at this moment and remembers nothing: for another stream, where a clone would be one
+    /// limit for both.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self::new(self.limit())
+    }
+
     /// Forgets what was moved: who waits goes on at once, and nothing unused is made up for.
     pub fn reset(&self) {
         self.meter().reset(Instant::now());

@@ -229,6 +229,24 @@ fn without_a_limit_nothing_is_counted_and_pieces_are_whole() {
     assert!(Throttles::default().is_unlimited());
 }
 
+#[test]
+fn a_fresh_limit_is_the_same_and_knows_nothing_of_the_other() {
+    let used = Throttle::new(limit(1000));
+    let now = Instant::now();
+    let mut pace = Pace::new(used.clone().into());
+    assert!(pace.wait(now).is_none());
+    let piece = pace.piece(100_000);
+    pace.moved(now, piece as u64);
+    // Two in one line: the next has to wait, under a clone too.
+    assert!(Pace::new(used.clone().into()).wait(now).is_some());
+    let fresh = used.fresh();
+    assert_eq!(fresh.limit(), limit(1000));
+    assert!(Pace::new(fresh.clone().into()).wait(now).is_none());
+    // And what is changed there is changed nowhere else.
+    fresh.set_limit(limit(7));
+    assert_eq!(used.limit(), limit(1000));
+}
+
 proptest! {
     #[test]
     fn any_limit_and_any_order_of_times_is_computed_without_overflow(
