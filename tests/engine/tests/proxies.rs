@@ -155,6 +155,28 @@ async fn real_batches_go_through_the_proxy_too() {
     }
 }
 
+/// D9: vsftpd takes data connections from nowhere else than the control connection comes from.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn real_data_connections_come_from_where_the_control_connection_does() {
+    let mut options = Options::plain();
+    options.files = (0..20)
+        .map(|number| (format!("f{number}"), b"small".to_vec()))
+        .collect();
+    let Some(server) = RealServer::start(Kind::Vsftpd, options) else {
+        return;
+    };
+    let mut config = config_for(&server, Tls::Off);
+    // One that the system would not choose by itself.
+    config.source = Some("127.0.0.9".parse().unwrap());
+    let (client, log) = connect(config).await.unwrap();
+    use_it(&client, "from 127.0.0.9").await;
+    let files = (0..20).map(|number| wanted(&format!("/f{number}"), None));
+    let (outcomes, ended) = fetch(&client, files.collect()).await;
+    ended.unwrap();
+    assert!(outcomes.values().all(Result::is_ok), "{}", log.all());
+}
+
 /// D7: the host's name is told to the proxy, EPSV is what asks for ports, and active mode is out of the question.
 #[tokio::test]
 async fn behind_a_proxy_epsv_is_asked_for_and_the_name_is_told() {

@@ -35,7 +35,7 @@ impl Card {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::new();
-        let files = authority.issue(&["tester"]).write(dir.path());
+        let files = authority.issue_for_client("tester").write(dir.path());
         let identity = Identity::from_pem_files(&files.cert, &files.key).unwrap();
         std::fs::write(dir.path().join("people.pem"), authority.pem()).unwrap();
         // The servers are other users.

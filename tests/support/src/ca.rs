@@ -86,6 +86,15 @@ impl Authority {
         self.sign(names, -1, 365)
     }
 
+    /// A certificate that a client of this name shows to servers.
+    pub fn issue_for_client(&self, name: &str) -> Certificate {
+        let mut params = server_params(&[name], -1, 365);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        Certificate::new(&cert, &key)
+    }
+
     /// A certificate for `localhost` and the loopback addresses.
     pub fn issue_local(&self) -> Certificate {
         self.issue(&["localhost", "127.0.0.1", "::1"])

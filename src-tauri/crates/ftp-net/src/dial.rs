@@ -121,22 +121,31 @@ impl Dialer {
             .source
             .filter(|source| source.is_ipv4() == address.is_ipv4());
         let failed = |source| NetError::Connect { address, source };
-        let mut tried = 0;
-        let tcp = loop {
-            let outcome = match source {
+        let tcp = on_another_port(|| async move {
+            match source {
                 None => TcpStream::connect(address).await,
                 Some(source) => connect_from(source, address).await,
-            };
-            match outcome {
-                // The system chose a port of ours that is taken in this direction; the next choice is another.
-                Err(error) if is_of_the_port(&error) && tried < PORTS => tried += 1,
-                outcome => break outcome.map_err(failed)?,
             }
-        };
+        })
+        .await
+        .map_err(failed)?;
         if let Some(time) = self.keep_alive {
             keep_alive(&tcp, time).map_err(failed)?;
         }
         Ok(tcp)
+    }
+}
+
+/// The system chooses a port of ours that may be taken in this direction; its next choice is another.
+async fn on_another_port<T, F: Future<Output = io::Result<T>>>(
+    mut connect: impl FnMut() -> F,
+) -> io::Result<T> {
+    let mut tried = 0;
+    loop {
+        match connect().await {
+            Err(error) if is_of_the_port(&error) && tried < PORTS => tried += 1,
+            outcome => return outcome,
+        }
     }
 }
 
@@ -191,4 +200,35 @@ pub(crate) async fn first_of<F: Future<Output = Result<TcpStream, NetError>>>(
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_followed_by_another_a_few_times() {
+        use io::ErrorKind::{AddrInUse, AddrNotAvailable, ConnectionRefused};
+        for (failures, calls, outcome) in [
+            (vec![], 1, None),
+            (vec![AddrInUse, AddrNotAvailable], 3, None),
+            (vec![AddrNotAvailable; 9], 5, Some(AddrNotAvailable)),
+            (
+                vec![AddrInUse, ConnectionRefused],
+                2,
+                Some(ConnectionRefused),
+            ),
+        ] {
+            let mut left = failures.into_iter();
+            let mut called = 0;
+            let connected = on_another_port(|| {
+                called += 1;
+                std::future::ready(left.next().map_or(Ok(()), |kind| Err(kind.into())))
+            })
+            .await;
+            assert_eq!(called, calls);
+            assert_eq!(connected.err().map(|error| error.kind()), outcome);
+        }
+    }
 }

@@ -69,6 +69,8 @@ async fn connections_come_from_the_address_that_was_asked_for() {
         };
         let (_theirs, from) = listener.accept().await.unwrap();
         assert_eq!(from.ip(), source);
+        // Nagle's delay would hold back commands, and the records of a handshake.
+        assert_eq!(ours.nodelay().unwrap(), way < 2);
         let socket = socket2::SockRef::from(&ours);
         assert!(socket.keepalive().unwrap());
         assert_eq!(

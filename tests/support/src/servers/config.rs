@@ -166,10 +166,20 @@ impl Written<'_> {
             if !choices.is_empty() {
                 text.push_str(&format!("TLSOptions {}\n", choices.join(" ")));
             }
+            // The first of several counts.
+            let defaults: String = ["TLSProtocol TLSv1.2 TLSv1.3", "TLSVerifyClient off"]
+                .into_iter()
+                .filter(|line| {
+                    let name = line.split(' ').next();
+                    let mut extra = self.options.extra.iter();
+                    !extra.any(|extra| extra.split(' ').next() == name)
+                })
+                .map(|line| format!("{line}\n"))
+                .collect();
             text.push_str(&format!(
-                "TLSEngine on\nTLSLog {conf}/tls.log\nTLSProtocol TLSv1.2 TLSv1.3\n\
+                "TLSEngine on\nTLSLog {conf}/tls.log\n{defaults}\
                  TLSECCertificateFile {conf}/cert.pem\nTLSECCertificateKeyFile {conf}/key.pem\n\
-                 TLSVerifyClient off\nTLSRequired {required}\n",
+                 TLSRequired {required}\n",
                 required = if self.options.tls_mandatory {
                     "on"
                 } else {

@@ -87,6 +87,7 @@ impl Bench {
             .env("XDG_RUNTIME_DIR", self.dir.path().join("runtime"))
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .env_remove("SLIP_PASSWORD")
+            .env_remove("SLIP_PROXY_PASSWORD")
             .env_remove("SLIP_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -12,6 +12,7 @@ mod keyring;
 mod list;
 mod login;
 mod mirror;
+mod proxy;
 mod queue;
 mod real;
 mod serve;
