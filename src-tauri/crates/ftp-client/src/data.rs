@@ -258,6 +258,18 @@ impl Transfer {
                     Ok(_) => Error::with_source(ErrorKind::Truncated, doing, error),
                 }
             }
+            error @ NetError::Deflate(_) => {
+                let client = self.client.clone();
+                drop(self.finished);
+                let spoiled = client.run(|driver| {
+                    Box::pin(async move {
+                        driver.spoiled();
+                        Ok(())
+                    })
+                });
+                let _ = spoiled.await;
+                Error::net(doing, error)
+            }
             // Ours to end: the task sees that we are gone, and clears up.
             error => Error::net(doing, error),
         }

@@ -20,6 +20,7 @@
 
 mod batch;
 mod client;
+mod compression;
 mod config;
 mod control;
 mod data;
@@ -41,6 +42,7 @@ mod ways;
 
 pub use batch::{BatchOptions, FetchFile, Fetched, StoreFile, StoreThen, Stored};
 pub use client::Client;
+pub use compression::Compression;
 pub use config::{Config, DataMode, LogEvent, LogKind, Login, Observer, TlsMode};
 pub use data::{Download, Upload};
 pub use deliver::{

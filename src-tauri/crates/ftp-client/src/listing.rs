@@ -208,7 +208,7 @@ impl Driver {
     ) -> Result<(Opened, Command), Error> {
         if self.uses_mlsd() {
             let command = Command::Mlsd(path.clone());
-            match self.open(command.clone(), 0).await {
+            match self.open_sized(command.clone(), 0, None).await {
                 // No MLSD after all: LIST from now on.
                 Err(error) if *error.kind() == ErrorKind::Unsupported => self.mlsd_unknown(),
                 outcome => return outcome.map(|opened| (opened, command)),
@@ -221,7 +221,7 @@ impl Driver {
         if all && !self.list_all_refused() {
             let all = Argument::try_from("-a").map_err(Error::argument)?;
             let command = Command::List(Some(all));
-            match self.open(command.clone(), 0).await {
+            match self.open_sized(command.clone(), 0, None).await {
                 Err(error)
                     if error.reply().is_some_and(|reply| {
                         reply.code.is_permanent() || reply.code.value() == 450
@@ -233,7 +233,7 @@ impl Driver {
             }
         }
         let command = Command::List(None);
-        let opened = self.open(command.clone(), 0).await?;
+        let opened = self.open_sized(command.clone(), 0, None).await?;
         Ok((opened, command))
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Learned {
     pub(crate) no_epsv: bool,
     /// EPRT is refused.
     pub(crate) no_eprt: bool,
+    /// What it compresses in MODE Z can't be unpacked.
+    pub(crate) no_mode_z: bool,
     /// The mode in which data connections came about where the chosen one failed.
     pub(crate) reaches: Reaches,
     /// `LIST -a` is taken for a file's name.

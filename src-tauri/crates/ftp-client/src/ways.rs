@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr, ops::RangeInclusive, time::Duration};
 
+use crate::Compression;
+
 /// What a session may do to get a data connection, beyond who opens it ([`DataMode`](crate::DataMode)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataOptions {
@@ -17,6 +19,8 @@ pub struct DataOptions {
     pub epsv_all: bool,
     /// Where no data connection comes about in the chosen mode, try the other one: passive after active, active after passive.
     pub fallback: bool,
+    /// What is compressed on its way, where the server has MODE Z.
+    pub compression: Compression,
     /// While a server has said that it is done and its last bytes are still being read here: how often it is told by NOOP that we
     /// are. `None`: never. Nothing is ever said while a server still sends or receives.
     pub tail_noop: Option<Duration>,
@@ -30,6 +34,7 @@ impl Default for DataOptions {
             passive_commands: vec![PassiveCommand::Epsv, PassiveCommand::Pasv],
             epsv_all: false,
             fallback: true,
+            compression: Compression::default(),
             tail_noop: Some(Duration::from_secs(60)),
         }
     }
@@ -83,4 +88,16 @@ pub struct DataFacts {
     pub way: Option<DataWay>,
     /// Why another mode than the chosen one is used: what went wrong with that, in words.
     pub fallback: Option<String>,
+    /// Bytes of files and listings that were compressed on their way (MODE Z), as they are.
+    pub packed_files: u64,
+    /// The same as they went over the wire.
+    pub packed_wire: u64,
+}
+
+impl DataFacts {
+    /// How many bytes each byte on the wire stands for, of what was compressed; `None` where nothing was.
+    #[must_use]
+    pub fn ratio(&self) -> Option<f64> {
+        (self.packed_wire > 0).then(|| self.packed_files as f64 / self.packed_wire as f64)
+    }
 }

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{
     Driver,
     kind::Kind,
-    transfer::Finished,
+    transfer::{Ending, Finished},
     ways::{Direction, Failed, Way},
 };
 use crate::{DataWay, Error, ErrorKind, LogKind, PassiveCommand};
@@ -34,7 +34,17 @@ pub(crate) struct Opened {
 #[derive(Clone, Copy)]
 struct Request<'a> {
     command: &'a Command,
+    wish: Wish,
+}
+
+/// And how.
+#[derive(Clone, Copy)]
+struct Wish {
     offset: u64,
+    size: Option<u64>,
+    /// In MODE Z.
+    packed: bool,
+    /// Without resuming a TLS session.
     unresumed: bool,
 }
 
@@ -49,19 +59,36 @@ enum Accepted {
 impl Driver {
     /// Opens a data connection for `command`, beginning at `offset`.
     pub(crate) async fn open(&mut self, command: Command, offset: u64) -> Result<Opened, Error> {
-        self.open_sized(command, offset, None).await
+        self.open_for(&command, offset, None, false).await
     }
 
-    /// The same for a file that is known to be of this size.
+    /// The same for a file that is known to be of this size. It may be compressed on its way.
     pub(crate) async fn open_sized(
         &mut self,
         command: Command,
         offset: u64,
         size: Option<u64>,
     ) -> Result<Opened, Error> {
-        match self.open_protected(&command, offset, size).await {
+        let packed = self.wants_packing(&command, offset, size);
+        self.open_for(&command, offset, size, packed).await
+    }
+
+    async fn open_for(
+        &mut self,
+        command: &Command,
+        offset: u64,
+        size: Option<u64>,
+        packed: bool,
+    ) -> Result<Opened, Error> {
+        let wish = Wish {
+            offset,
+            packed,
+            size,
+            unresumed: false,
+        };
+        match self.open_protected(command, wish).await {
             Err(error) if self.protect_late(&error).await? => {
-                self.open_protected(&command, offset, size).await
+                self.open_protected(command, wish).await
             }
             outcome => outcome,
         }
@@ -70,13 +97,18 @@ impl Driver {
     async fn open_protected(
         &mut self,
         command: &Command,
-        offset: u64,
-        size: Option<u64>,
+        wish: Wish,
     ) -> Result<Opened, Error> {
-        let big = size.is_some_and(|size| size.saturating_sub(offset) >= BIG);
+        let big = wish
+            .size
+            .is_some_and(|size| size.saturating_sub(wish.offset) >= BIG);
+        let free = Wish {
+            unresumed: true,
+            ..wish
+        };
         let mut refused = false;
         if big && !self.config.require_resumption && self.better_unresumed() {
-            match self.try_open(command, offset, true).await {
+            match self.try_open(command, free).await {
                 Err(error) if !error.is_fatal() && looks_unresumed(&error) => refused = true,
                 outcome => return outcome,
             }
@@ -84,10 +116,10 @@ impl Driver {
         if self.out_of_tickets() {
             self.downgrade().await?;
         }
-        let outcome = match self.try_open(command, offset, false).await {
+        let outcome = match self.try_open(command, wish).await {
             Err(error) if self.could_downgrade() && looks_unresumed(&error) => {
                 self.downgrade().await?;
-                self.try_open(command, offset, false).await
+                self.try_open(command, wish).await
             }
             outcome => outcome,
         };
@@ -122,30 +154,27 @@ impl Driver {
     async fn try_open(
         &mut self,
         command: &Command,
-        offset: u64,
-        unresumed: bool,
+        wish: Wish,
     ) -> Result<Opened, Error> {
+        let Wish {
+            offset, unresumed, ..
+        } = wish;
         if self.astray.is_some() && super::depends_on_cwd(command) {
             self.go_home().await?;
         }
         self.set_type(self.wanted_type).await?;
         self.before_data().await?;
+        self.set_packing(wish.packed, wish.size).await?;
         if offset == 0 {
-            self.forget_rest(command).await?;
+            self.forget_rest(Some(command)).await?;
             if self.may_hurry(command)
                 && let Some(opened) = self.open_at_once(command, unresumed).await?
             {
                 return Ok(opened);
             }
         }
-        // It may be another session by now.
-        self.before_data().await?;
         let (first, second) = self.directions();
-        let request = Request {
-            command,
-            offset,
-            unresumed,
-        };
+        let request = Request { command, wish };
         let last = second.is_none() && !self.more_without_epsv_all();
         let (failure, out_of_step) = match self.open_by(first, request, last).await {
             Ok(opened) => return Ok(opened),
@@ -192,17 +221,16 @@ impl Driver {
         request: Request<'_>,
         last: bool,
     ) -> Result<Opened, Failed> {
-        let Request {
-            command,
-            offset,
-            unresumed,
-        } = request;
+        let Request { command, wish } = request;
+        // It may be another session than a moment ago.
+        self.before_data().await?;
+        self.set_packing(wish.packed, wish.size).await?;
         if direction == Direction::Passive && self.wants_pret() {
             self.pret(command).await?;
         }
         let way = self.agree(direction).await?;
-        if offset > 0 {
-            let rest = Command::Rest(offset);
+        if wish.offset > 0 {
+            let rest = Command::Rest(wish.offset);
             let reply = self.ask(&rest).await?;
             if !reply.code.is_intermediate() && !reply.code.is_completion() {
                 return Err(Error::refused(rest.redacted(), reply).into());
@@ -210,14 +238,14 @@ impl Driver {
             self.rest_pending = true;
         }
         self.control.send(command).await?;
-        self.go_on(way, command, unresumed, last).await
+        self.go_on(way, command, wish.unresumed, last).await
     }
 
     /// Some servers apply the offset of a transfer to the next one too. Those that are known don't.
-    pub(super) async fn forget_rest(&mut self, command: &Command) -> Result<(), Error> {
+    pub(super) async fn forget_rest(&mut self, command: Option<&Command>) -> Result<(), Error> {
         let moves = matches!(
             command,
-            Command::Retr(_) | Command::Stor(_) | Command::Appe(_)
+            Some(Command::Retr(_) | Command::Stor(_) | Command::Appe(_))
         );
         if moves && self.ways.rested {
             self.clear_rest().await?;
@@ -336,7 +364,14 @@ impl Driver {
         self.publish_way(how, None);
         // aioftp ends the session when a data connection breaks. It greets with what its owner likes; having no FEAT, which
         // everything else of its age has, is what tells it.
-        let (finished, running) = super::transfer::pair(doing, self.features.is_empty(), early);
+        let stream = self.packed(stream, command);
+        let counts = stream.deflate_counts();
+        let end = Ending {
+            keep: self.features.is_empty(),
+            early,
+            counts,
+        };
+        let (finished, running) = super::transfer::pair(doing, end);
         self.running = Some(running);
         self.unresumed = unresumed;
         Ok(Opened {

@@ -10,6 +10,7 @@ mod burst;
 mod data;
 mod idle;
 mod kind;
+mod packing;
 mod secure;
 mod session;
 mod settle;
@@ -109,6 +110,7 @@ pub(crate) struct Driver {
     /// REST was sent and not used up.
     rest_pending: bool,
     ways: ways::State,
+    packing: packing::Packing,
     running: Option<Running>,
     /// The last data connection resumed no session on purpose.
     unresumed: bool,

@@ -175,6 +175,7 @@ impl Driver {
             hash_now: None,
             rest_pending: false,
             ways: super::ways::State::default(),
+            packing: super::packing::Packing::default(),
             running: None,
             unresumed: false,
             kind: Kind::of(&greeting),

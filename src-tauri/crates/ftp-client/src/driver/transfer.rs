@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use ftp_net::{Stream, Waited};
+use ftp_net::{DeflateCounts, Stream, Waited};
 use ftp_proto::{Command, RemotePath, Reply};
 use tokio::sync::oneshot;
 
@@ -74,10 +74,27 @@ pub(super) struct Running {
     kept: Option<Kept>,
     /// The server's last word, where it came before the data connection.
     early: Option<Reply>,
+    /// What MODE Z saves.
+    counts: Option<DeflateCounts>,
+}
+
+/// What is known of a transfer's end at its beginning.
+pub(super) struct Ending {
+    /// Given up, its data connection is closed after ABOR.
+    pub(super) keep: bool,
+    /// The server's last word, where it came before the data connection.
+    pub(super) early: Option<Reply>,
+    /// What MODE Z saves.
+    pub(super) counts: Option<DeflateCounts>,
 }
 
 /// The two ends; with `keep`, the data connection of a transfer that is given up is closed after ABOR.
-pub(super) fn pair(doing: String, keep: bool, early: Option<Reply>) -> (Finished, Running) {
+pub(super) fn pair(doing: String, end: Ending) -> (Finished, Running) {
+    let Ending {
+        keep,
+        early,
+        counts,
+    } = end;
     let kept = keep.then(|| Kept(Arc::default()));
     let (finish, finish_seen) = oneshot::channel();
     let (refused, refused_seen) = oneshot::channel();
@@ -94,6 +111,7 @@ pub(super) fn pair(doing: String, keep: bool, early: Option<Reply>) -> (Finished
         refused,
         kept,
         early,
+        counts,
     };
     (finished, running)
 }
@@ -149,6 +167,13 @@ impl Finished {
     }
 }
 
+/// What was left of a transfer when its owner was done.
+struct Ended {
+    early: Option<Result<Reply, Error>>,
+    kept: Option<Stream>,
+    counts: Option<DeflateCounts>,
+}
+
 /// True where the control connection ended, or fell silent, without a word on the transfer itself.
 fn is_lost(error: &Error) -> bool {
     error.is_fatal()
@@ -168,6 +193,7 @@ impl Driver {
             refused,
             kept,
             early,
+            counts,
         } = running;
         let mut refused = Some(refused);
         let mut early: Option<Result<Reply, Error>> = early.map(Ok);
@@ -182,7 +208,8 @@ impl Driver {
                 biased;
                 word = &mut finish => {
                     let kept = kept.and_then(|kept| kept.take());
-                    return self.conclude(word.ok(), early, kept, &doing).await;
+                    let end = Ended { early, kept, counts };
+                    return self.conclude(word.ok(), end, &doing).await;
                 }
                 () = shared.abort.notified(), if early.is_none() => {
                     if shared.aborting.load(Ordering::Acquire) == 0 {
@@ -219,10 +246,14 @@ impl Driver {
     async fn conclude(
         &mut self,
         word: Option<Finish>,
-        early: Option<Result<Reply, Error>>,
-        kept: Option<Stream>,
+        ended: Ended,
         doing: &str,
     ) {
+        let Ended {
+            early,
+            kept,
+            counts,
+        } = ended;
         let Some(Finish { end, answer }) = word else {
             match (early, kept) {
                 (Some(_), _) => {}
@@ -256,6 +287,10 @@ impl Driver {
             self.learn(|learned| learned.demands_resumption = true);
         }
         self.note_end();
+        let done = complete && matches!(&outcome, Ok(reply) if reply.code.is_completion());
+        if let (true, Some(counts)) = (done, counts) {
+            self.note_saving(doing, &counts);
+        }
         let _ = answer.send(outcome);
     }
 
