@@ -498,10 +498,14 @@ impl Upload {
     /// Those of the connection, and what the server says instead of 226.
     pub async fn finish(mut self) -> Result<(), Error> {
         if let Some(mut stream) = self.0.stream.stream.take() {
+            // ProFTPD sends the end of a zlib stream of its own.
+            let packed = stream.deflate_counts().is_some();
             let closed = shutdown_orderly(&mut stream, GOODBYE).await;
             drop(stream);
             let doing = self.0.doing.clone();
-            self.0.unasked = *closed.as_ref().unwrap_or(&0);
+            if !packed {
+                self.0.unasked = *closed.as_ref().unwrap_or(&0);
+            }
             if closed.is_err() {
                 // Its end may not have arrived.
                 self.0.target = None;

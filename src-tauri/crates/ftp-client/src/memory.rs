@@ -50,6 +50,8 @@ pub(crate) struct Learned {
     pub(crate) no_eprt: bool,
     /// What it compresses in MODE Z can't be unpacked.
     pub(crate) no_mode_z: bool,
+    /// It does not take compressed uploads for what they are.
+    pub(crate) no_packed_uploads: bool,
     /// The mode in which data connections came about where the chosen one failed.
     pub(crate) reaches: Reaches,
     /// `LIST -a` is taken for a file's name.

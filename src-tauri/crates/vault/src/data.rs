@@ -17,6 +17,9 @@ pub struct DataSettings {
     /// Which commands ask the server to open a port, in this order; `None`: EPSV, then PASV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passive_commands: Option<Vec<PassiveCommand>>,
+    /// What is compressed on its way, where the server can; `None`: text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// Whether the address is used that the server names, where it can be reached.
     pub trust_address: bool,
     /// Whether EPSV ALL is said.
@@ -35,12 +38,25 @@ pub enum PassiveCommand {
     Pasv,
 }
 
+/// What is compressed on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Nothing.
+    Never,
+    /// Listings, and files whose names say that they are text.
+    Text,
+    /// Everything.
+    Always,
+}
+
 impl Default for DataSettings {
     fn default() -> Self {
         Self {
             active_ports: None,
             active_address: None,
             passive_commands: None,
+            compression: None,
             trust_address: false,
             epsv_all: false,
             fallback: true,

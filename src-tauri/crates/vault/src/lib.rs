@@ -24,7 +24,7 @@ mod sites;
 mod transfers;
 mod trusted;
 
-pub use data::{DataSettings, PassiveCommand};
+pub use data::{Compression, DataSettings, PassiveCommand};
 pub use error::{Error, Field, Problem, Result};
 pub use folders::{Folders, NoHome};
 pub use keyring_store::{KEYRING_SERVICE, Keyring};

@@ -3,7 +3,7 @@
 use ftp_net::{DeflateCounts, InflateLimits, Stream};
 use ftp_proto::{Argument, Command};
 
-use super::Driver;
+use super::{Driver, kind::Kind};
 use crate::{Compression, Error, LogKind};
 
 /// How hard uploads are packed: zlib's own middle, which keeps up with fast lines.
@@ -33,9 +33,14 @@ impl Driver {
             return false;
         }
         match command {
-            Command::Retr(path) | Command::Stor(path) | Command::Appe(path) => {
-                compression.wants(path, size)
+            Command::Retr(path) => compression.wants(path, size),
+            // ProFTPD 1.3.8 fails with an input/output error where an upload unpacks to more than its buffers hold.
+            Command::Stor(_) | Command::Appe(_)
+                if self.kind == Kind::ProFtpd || self.learned().no_packed_uploads =>
+            {
+                false
             }
+            Command::Stor(path) | Command::Appe(path) => compression.wants(path, size),
             Command::Mlsd(_) | Command::List(_) | Command::Nlst(_) => true,
             _ => false,
         }
@@ -57,7 +62,7 @@ impl Driver {
         announced: Option<u64>,
     ) -> Result<(), Error> {
         self.packing.announced = announced;
-        if self.packing.now == wanted {
+        if self.packing.now == wanted || wanted && self.packing.refused {
             return Ok(());
         }
         let letter: &[u8] = if wanted { b"Z" } else { b"S" };
@@ -102,6 +107,17 @@ impl Driver {
             facts.data.packed_files += file;
             facts.data.packed_wire += wire;
             self.shared.set_facts(facts);
+        }
+    }
+
+    /// A compressed upload was refused half-way: it may have been that.
+    pub(super) fn note_refusal(&self, doing: &str) {
+        if doing.starts_with("STOR") || doing.starts_with("APPE") {
+            self.control.log(
+                LogKind::Info,
+                "the server could not keep a compressed upload; from now on they are not compressed",
+            );
+            self.learn(|learned| learned.no_packed_uploads = true);
         }
     }
 

@@ -288,8 +288,13 @@ impl Driver {
         }
         self.note_end();
         let done = complete && matches!(&outcome, Ok(reply) if reply.code.is_completion());
-        if let (true, Some(counts)) = (done, counts) {
-            self.note_saving(doing, &counts);
+        match counts {
+            Some(counts) if done => self.note_saving(doing, &counts),
+            // What the server says of its disk or of a lost connection would be the same without.
+            Some(_) if matches!(&outcome, Ok(reply) if matches!(reply.code.value(), 451 | 500..=504 | 550)) => {
+                self.note_refusal(doing);
+            }
+            _ => {}
         }
         let _ = answer.send(outcome);
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use clap::{Args, ValueEnum};
-use ftp_client::{Config, DataMode, PassiveCommand};
+use ftp_client::{Compression, Config, DataMode, PassiveCommand};
 
 /// How data connections are made.
 #[derive(Debug, Clone, Args)]
@@ -31,6 +31,9 @@ pub(crate) struct Data {
     /// Say EPSV ALL first, and use nothing but EPSV
     #[arg(long, global = true)]
     epsv_all: bool,
+    /// What is compressed on its way where the server has MODE Z [default: text]
+    #[arg(long, global = true, value_name = "WHAT")]
+    compress: Option<Compress>,
     /// Connect to the address that PASV names, unless it can't be reached from here
     #[arg(long, global = true)]
     trust_pasv: bool,
@@ -40,6 +43,16 @@ pub(crate) struct Data {
 enum Passive {
     Epsv,
     Pasv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Compress {
+    /// Nothing
+    Never,
+    /// Listings, and files whose names say that they are text
+    Text,
+    /// Everything
+    Always,
 }
 
 impl Data {
@@ -65,6 +78,13 @@ impl Data {
                 })
                 .collect();
         }
+        if let (None, Some(what)) = (self.compress, settings.compression) {
+            options.compression = match what {
+                vault::Compression::Never => Compression::Never,
+                vault::Compression::Text => Compression::Text,
+                vault::Compression::Always => Compression::Always,
+            };
+        }
         options.epsv_all |= settings.epsv_all;
         options.fallback &= settings.fallback;
         config.trust_pasv_address |= settings.trust_address;
@@ -81,6 +101,12 @@ impl Data {
         options.epsv_all = self.epsv_all;
         options.active_ports.clone_from(&self.active_ports);
         options.active_address = self.active_address;
+        options.compression = match self.compress {
+            None => Compression::default(),
+            Some(Compress::Never) => Compression::Never,
+            Some(Compress::Text) => Compression::Text,
+            Some(Compress::Always) => Compression::Always,
+        };
         if !self.passive_commands.is_empty() {
             options.passive_commands = self
                 .passive_commands
