@@ -52,10 +52,7 @@ impl How {
 
     /// The server's side up to the end of the data.
     fn script(self) -> Script {
-        let begin = Script::new()
-            .expect("* f")
-            .say("150 go")
-            .accept_data();
+        let begin = Script::new().expect("* f").say("150 go").accept_data();
         if self.is_upload() {
             begin.read_data()
         } else {
@@ -607,7 +604,12 @@ async fn mode_z_that_does_not_work_is_done_without() {
     let error = put_by_copy(&client, "a.txt", b"abc").await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
     put_by_copy(&client, "a.txt", b"abc").await.unwrap();
-    assert_eq!(get(&client, "a.txt", 0).await.unwrap(), b"abc", "{}", log.all());
+    assert_eq!(
+        get(&client, "a.txt", 0).await.unwrap(),
+        b"abc",
+        "{}",
+        log.all()
+    );
     let whole = zlib(&text(500));
     let bomb = zlib(&vec![0; 32 << 20]);
     for (sent, kind) in [

@@ -94,11 +94,7 @@ impl Driver {
         }
     }
 
-    async fn open_protected(
-        &mut self,
-        command: &Command,
-        wish: Wish,
-    ) -> Result<Opened, Error> {
+    async fn open_protected(&mut self, command: &Command, wish: Wish) -> Result<Opened, Error> {
         let big = wish
             .size
             .is_some_and(|size| size.saturating_sub(wish.offset) >= BIG);
@@ -151,11 +147,7 @@ impl Driver {
         self.could_downgrade()
     }
 
-    async fn try_open(
-        &mut self,
-        command: &Command,
-        wish: Wish,
-    ) -> Result<Opened, Error> {
+    async fn try_open(&mut self, command: &Command, wish: Wish) -> Result<Opened, Error> {
         let Wish {
             offset, unresumed, ..
         } = wish;

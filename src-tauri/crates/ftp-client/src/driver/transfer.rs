@@ -243,12 +243,7 @@ impl Driver {
         }
     }
 
-    async fn conclude(
-        &mut self,
-        word: Option<Finish>,
-        ended: Ended,
-        doing: &str,
-    ) {
+    async fn conclude(&mut self, word: Option<Finish>, ended: Ended, doing: &str) {
         let Ended {
             early,
             kept,
@@ -291,7 +286,8 @@ impl Driver {
         match counts {
             Some(counts) if done => self.note_saving(doing, &counts),
             // What the server says of its disk or of a lost connection would be the same without.
-            Some(_) if matches!(&outcome, Ok(reply) if matches!(reply.code.value(), 451 | 500..=504 | 550)) => {
+            Some(_) if matches!(&outcome, Ok(reply) if matches!(reply.code.value(), 451 | 500..=504 | 550)) =>
+            {
                 self.note_refusal(doing);
             }
             _ => {}

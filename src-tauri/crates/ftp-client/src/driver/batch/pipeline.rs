@@ -171,7 +171,8 @@ impl Driver {
         }
         self.set_type(b'I').await?;
         self.set_packing(false, None).await?;
-        self.forget_rest(files.first().map(Item::command).as_ref()).await?;
+        self.forget_rest(files.first().map(Item::command).as_ref())
+            .await?;
         self.control.send_all(&commands).await?;
         // As many as there are data connections for.
         let files = &files[..listeners.len()];
