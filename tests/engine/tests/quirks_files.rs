@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, unused_crate_dependencies)]
 
 use engine_tests::{
-    Log, connect,
+    Log, config_for, connect,
     files::get,
-    path,
+    names, path,
     queueing::{assert_done, finished, queue_to},
     scripted::{client_of, config, sends},
 };
@@ -13,7 +13,7 @@ use ftp_client::{
     StoreFile, StoreThen, Stored,
 };
 use jiff::Timestamp;
-use support::{Peer, Script};
+use support::{Kind as ServerKind, Options as ServerOptions, Peer, RealServer, Script, Tls};
 use tokio::sync::mpsc;
 use transfer::{
     ConflictRule, Direction, ItemKind, KeepTime, NewTransfer, Options, SiteKey, UploadName,
@@ -890,4 +890,198 @@ async fn allo_is_sent_where_the_server_wants_it() {
     let error = upload(&client).await.unwrap_err();
     assert_eq!(error.reply().unwrap().code.value(), 552);
     client.noop().await.unwrap();
+}
+
+/// A server that counts offsets in 31 bits leads elsewhere: what is there is compared, and then whether the last byte is the last one.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn t7_a_server_that_can_not_count_to_2_gib_is_found_out() {
+    let begin = |command: &str| Script::new().expect(command).say("350 from there");
+    let script = Script::logged_in()
+        .answering(&[
+            ("SIZE /f", "213 3221225472"),
+            ("MDTM *", "550 ?"),
+            ("SITE *", "502 no"),
+            ("REST 0", "350 from the beginning"),
+        ])
+        // Its beginning, not the place that was asked for.
+        .then(begin("REST 2148418112"))
+        .then(sends("RETR /f", vec![b'x'; 65_536]))
+        // The last byte must be one byte.
+        .then(begin("REST 3221225471"))
+        .then(sends("RETR /f", "xx"))
+        .expect("RETR /f")
+        .say("550 not all of that again, please")
+        .serve_rest();
+    let peer = Peer::serve(script).await;
+    // Where gigabytes of nothing need no room.
+    let memory = std::path::Path::new("/dev/shm");
+    let dir = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory).unwrap(),
+        false => tempfile::tempdir().unwrap(),
+    };
+    let local = dir.path().join("f");
+    let there = std::fs::File::create(&local).unwrap();
+    there.set_len((1 << 31) + 1_000_000).unwrap();
+    let (queue, log) = queue_to(config(&peer), 1);
+    let new = NewTransfer {
+        site: SiteKey::new("test"),
+        direction: Direction::Download,
+        kind: ItemKind::File,
+        local: local.clone(),
+        remote: path("/f"),
+        size: None,
+        modified: None,
+        options: std::sync::Arc::new(Options {
+            conflict: ConflictRule::Resume,
+            ..Options::default()
+        }),
+    };
+    let id = queue.enqueue(vec![new]).await.unwrap()[0];
+    let item = finished(&queue, id).await;
+    assert_eq!(
+        item.state,
+        transfer::State::Failed,
+        "{item:?}\n{}",
+        log.all()
+    );
+    queue.shutdown().await;
+    let rests: Vec<_> = log
+        .sent()
+        .into_iter()
+        .filter(|line| line.starts_with("REST ") && line != "REST 0")
+        .collect();
+    assert_eq!(
+        rests,
+        ["REST 2148418112", "REST 3221225471"],
+        "{}",
+        log.all()
+    );
+    // What is there was not touched.
+    assert_eq!(
+        std::fs::metadata(&local).unwrap().len(),
+        (1 << 31) + 1_000_000
+    );
+}
+
+/// Whatever a name looks like: it is that file, or it is refused; never another one.
+#[tokio::test]
+async fn t12_real_servers_get_the_names_that_they_can_keep() {
+    let odd = [
+        "*",
+        "[a]",
+        "a*b",
+        "a?b",
+        "{a,b}",
+        "~",
+        "~x",
+        " lead",
+        "trail ",
+        "a\tb",
+        ".hidden",
+        "..x",
+        "back\\slash",
+    ];
+    let decoys = ["a", "axb", "lead", "trail", "x", "_lead", "trail_"];
+    for kind in ServerKind::ALL {
+        let mut options = ServerOptions::plain();
+        for decoy in decoys {
+            options = options.file(decoy, "decoy");
+        }
+        let Some(server) = RealServer::start(kind, options) else {
+            continue;
+        };
+        let (client, log) = connect(config_for(&server, Tls::Off)).await.unwrap();
+        let before = on_disk(&server);
+        for name in odd {
+            let case = format!("{} {name:?}", kind.name());
+            let (file, moved) = (path(name), path(&format!("{name}2")));
+            let stored = match client.stor(&file, 0).await {
+                Ok(upload) => {
+                    let content = engine_tests::files::file_with(name.as_bytes());
+                    upload
+                        .copy_from_file(content, Progress::default())
+                        .await
+                        .map(drop)
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = stored {
+                assert_eq!(kind, ServerKind::PureFtpd, "{case}: {error}\n{}", log.all());
+                assert_eq!(on_disk(&server), before, "{case}");
+                assert!(client.mkd(&file).await.is_err(), "{case}");
+                assert_eq!(on_disk(&server), before, "{case}");
+                continue;
+            }
+            assert_eq!(server.read(name), name.as_bytes(), "{case}");
+            assert!(
+                names(&client, "/").await.contains(&name.to_owned()),
+                "{case}"
+            );
+            assert_eq!(
+                client.size(&file).await.unwrap(),
+                name.len() as u64,
+                "{case}"
+            );
+            assert_eq!(
+                get(&client, name, 0).await.unwrap(),
+                name.as_bytes(),
+                "{case}"
+            );
+            client
+                .mfmt(&file, time())
+                .await
+                .unwrap_or_else(|error| panic!("{case}: {error}\n{}", log.all()));
+            match client.chmod(&file, 0o611).await {
+                Ok(()) => assert_eq!(mode(&server, name), 0o611, "{case}"),
+                Err(error) => assert_eq!(*error.kind(), ErrorKind::Unsupported, "{case}: {error}"),
+            }
+            client.rename(&file, &moved).await.unwrap();
+            client.rename(&moved, &file).await.unwrap();
+            client.dele(&file).await.unwrap();
+            assert_eq!(on_disk(&server), before, "{case}\n{}", log.all());
+            // The same as a folder, which ProFTPD makes none of with a star in its name.
+            if let Err(error) = client.mkd(&file).await {
+                assert!(
+                    kind == ServerKind::ProFtpd && name.contains('*'),
+                    "{case}: {error}"
+                );
+                assert_eq!(on_disk(&server), before, "{case}");
+                continue;
+            }
+            let inside = path(&format!("/{name}/in"));
+            client
+                .stor(&inside, 0)
+                .await
+                .unwrap()
+                .finish()
+                .await
+                .unwrap();
+            assert_eq!(names(&client, &format!("/{name}")).await, ["in"], "{case}");
+            client.dele(&inside).await.unwrap();
+            client.rmd(&file).await.unwrap();
+            assert_eq!(on_disk(&server), before, "{case}\n{}", log.all());
+        }
+    }
+}
+
+/// Everything in the server's folder, with its permissions, and those of the folder itself.
+fn on_disk(server: &RealServer) -> Vec<(String, u32, Vec<u8>)> {
+    let mut found: Vec<_> = std::fs::read_dir(server.root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| {
+            let content = std::fs::read(server.root().join(&name)).unwrap_or_default();
+            (name.clone(), mode(server, &name), content)
+        })
+        .collect();
+    found.push((".".to_owned(), mode(server, "."), Vec::new()));
+    found.sort();
+    found
+}
+
+fn mode(server: &RealServer, name: &str) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = std::fs::metadata(server.root().join(name)).unwrap();
+    found.permissions().mode() & 0o777
 }

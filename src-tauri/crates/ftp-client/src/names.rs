@@ -49,15 +49,21 @@ pub(crate) fn plainly(command: Command) -> Command {
 /// `SITE` with some words and a path at the end.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] for a path that ends in a blank, where the server would leave that out and find another file: ProFTPD does,
-/// and nobody knows of others.
+/// [`ErrorKind::Unsupported`] for a path that ends in a blank, or has a tab in it, where the server would leave the one out or take the
+/// other for a blank, and find another file: ProFTPD does, and nobody knows of others.
 pub(crate) fn site(kind: Kind, words: &str, path: &RemotePath) -> Result<Command, Error> {
     let trims = !matches!(kind, Kind::Vsftpd | Kind::PureFtpd | Kind::Slipway);
-    if trims && path.as_bytes().last().is_some_and(u8::is_ascii_whitespace) {
+    let is_changed = |text: &[u8]| {
+        let ends = text.last().is_some_and(u8::is_ascii_whitespace);
+        ends || text
+            .iter()
+            .any(|byte| byte.is_ascii_whitespace() && *byte != b' ')
+    };
+    if trims && is_changed(path.as_bytes()) {
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!(
-                "SITE {words} \"{}\", whose name ends in a blank,",
+                "SITE {words} \"{}\", whose blanks it would change,",
                 escape(path.as_bytes(), 200)
             ),
         ));
@@ -155,8 +161,10 @@ mod tests {
         assert_eq!(line(Kind::ProFtpd, " a").unwrap(), "SITE CHMOD 644 ./ a");
         assert_eq!(line(Kind::Vsftpd, "a ").unwrap(), "SITE CHMOD 644 a ");
         for kind in [Kind::ProFtpd, Kind::Other] {
-            let error = line(kind, "a ").unwrap_err();
-            assert_eq!(*error.kind(), ErrorKind::Unsupported);
+            for name in ["a ", "a\tb"] {
+                let error = line(kind, name).unwrap_err();
+                assert_eq!(*error.kind(), ErrorKind::Unsupported);
+            }
         }
     }
 

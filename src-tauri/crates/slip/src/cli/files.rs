@@ -16,7 +16,7 @@ pub(crate) struct Cp {
 
 #[derive(Debug, Args)]
 pub(crate) struct Ln {
-    /// What the link leads to, as it will stand in the link
+    /// What the link leads to; sent to the server as it is
     pub(crate) target: String,
     /// The link
     pub(crate) url: String,

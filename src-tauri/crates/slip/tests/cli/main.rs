@@ -6,6 +6,7 @@ mod change;
 mod charset;
 mod deliver;
 mod download;
+mod files;
 mod harness;
 mod hostile;
 mod keyring;
