@@ -104,9 +104,13 @@ impl Space {
     /// Reads a report: lines such as `Uploaded Kb: 12.00/1000.00` (used and limit), `Disk usage: 5K`, `Disk quota: 1M`.
     fn read(&mut self, reply: &Reply) {
         for line in reply.lines.iter().take(LINES) {
-            let shown = ftp_proto::escape(line, 200);
-            if !shown.trim().is_empty() {
-                self.report.push(shown.trim().to_owned());
+            // Columns are of no use to a single line.
+            let words: Vec<&[u8]> = line
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty())
+                .collect();
+            if !words.is_empty() {
+                self.report.push(ftp_proto::escape(&words.join(&b' '), 200));
             }
             let text = String::from_utf8_lossy(line).to_ascii_lowercase();
             let Some((label, value)) = text.split_once(':') else {
