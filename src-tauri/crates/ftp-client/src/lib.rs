@@ -26,6 +26,7 @@ mod control;
 mod data;
 mod deliver;
 mod digest;
+pub mod doctor;
 mod driver;
 mod error;
 mod facts;

@@ -20,5 +20,5 @@ pub use dial::Dialer;
 pub use error::{NetError, Waited};
 pub use proxy::{Proxy, ProxyKind, ProxyLogin, ProxyParseError, ProxyProblem, Said};
 pub use stream::{Stream, TlsFacts, shutdown_orderly};
-pub use tcp::{Timeouts, connect, connect_addr, dial, listen, listen_in, source_for};
+pub use tcp::{Timeouts, connect, connect_addr, dial, listen, listen_in, resolve, source_for};
 pub use throttle::{LOOK_AGAIN, Pace, Throttle, Throttles};

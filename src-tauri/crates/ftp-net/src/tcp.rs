@@ -68,11 +68,10 @@ pub async fn dial(address: SocketAddr) -> Result<TcpStream, NetError> {
 }
 
 /// The addresses of a host name or address; a bracketed IPv6 address is what a URL gives.
-pub(crate) async fn resolve(
-    host: &str,
-    port: u16,
-    limit: Duration,
-) -> Result<Vec<SocketAddr>, NetError> {
+///
+/// # Errors
+/// [`NetError::Resolve`] where there is none, or the answer does not come within `limit`.
+pub async fn resolve(host: &str, port: u16, limit: Duration) -> Result<Vec<SocketAddr>, NetError> {
     if let Some(ip) = address_in(host) {
         return Ok(vec![SocketAddr::new(ip, port)]);
     }

@@ -151,6 +151,8 @@ pub(crate) enum Command {
     /// With --batch each line of the file is an object: "url", "site" or "host" says where to, "source" (a file), "text" or "base64" what,
     /// "folder", "name" or "target" under which name. The other keys are the options. See docs/slip.md
     Deliver(Box<Deliver>),
+    /// Examine a server: what works, what doesn't, and what to tell its administrator
+    Doctor(Doctor),
     /// Make a folder like another, here or on a server
     ///
     /// Both sides are looked at first, and the plan is printed. Links and special files are left alone, on both sides.
@@ -236,6 +238,18 @@ pub(crate) struct Put {
     pub(crate) how: How,
     #[command(flatten)]
     pub(crate) links: AndLinks,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The server, and the folder to look into
+    pub(crate) url: String,
+    /// Make a folder with two small files there, which says more; it is removed in the end
+    #[arg(long)]
+    pub(crate) write: bool,
+    /// Let the whole take no longer than this
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = values::seconds)]
+    pub(crate) limit: Duration,
 }
 
 #[derive(Debug, Args)]

@@ -160,11 +160,26 @@ impl Driver {
                 }
             }
         }
-        let mut driver = Self {
+        let mut driver = Self::over(config, shared.clone(), control, secured, &greeting);
+        driver.choose_host().await?;
+        driver.log_in(&config.login).await?;
+        driver.settle(greeting).await?;
+        Ok(driver)
+    }
+
+    /// A session over a connection that has been greeted and, where that is wished, secured. Nobody has logged in yet.
+    fn over(
+        config: &Config,
+        shared: Arc<Shared>,
+        control: Control,
+        tls: Option<TlsSession>,
+        greeting: &Reply,
+    ) -> Self {
+        Self {
             config: Arc::new(config.clone()),
-            shared: shared.clone(),
+            shared,
             control,
-            tls: secured,
+            tls,
             data_encrypted: false,
             features: Features::default(),
             type_now: None,
@@ -178,18 +193,28 @@ impl Driver {
             packing: super::packing::Packing::default(),
             running: None,
             unresumed: false,
-            kind: Kind::of(&greeting),
+            kind: Kind::of(greeting),
             site_help: None,
             wants_allo: false,
             disruptions: 0,
             active_fails: 0,
             left: false,
             before_ccc: None,
-        };
+        }
+    }
+
+    /// Logs in over a connection that somebody else has made, and gives it back.
+    pub(crate) async fn log_in_over(
+        config: &Config,
+        control: Control,
+        tls: Option<TlsSession>,
+        greeting: &Reply,
+    ) -> Result<(Control, Option<TlsSession>), Error> {
+        let shared = Arc::new(Shared::new());
+        let mut driver = Self::over(config, shared, control, tls, greeting);
         driver.choose_host().await?;
         driver.log_in(&config.login).await?;
-        driver.settle(greeting).await?;
-        Ok(driver)
+        Ok((driver.control, driver.tls))
     }
 
     /// USER, PASS and ACCT, as far as the server asks for them (RFC 959 section 6, RFC 1123 section 4.1.2).

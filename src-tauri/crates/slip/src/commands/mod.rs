@@ -4,6 +4,7 @@ mod chmod;
 mod cp;
 mod deliver;
 mod df;
+mod doctor;
 mod get;
 mod hash;
 mod ln;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
         Command::Get(get) => get::run(*get, &connections).await,
         Command::Put(put) => put::run(*put, &connections).await,
         Command::Deliver(deliver) => deliver::run(*deliver, &connections).await,
+        Command::Doctor(doctor) => doctor::run(&doctor, &connections).await,
         Command::Mirror(mirror) => mirror::run(*mirror, &connections).await,
         Command::Queue(queue) => queue::run(queue, &connections).await,
         Command::Mkdir(mkdir) => mkdir::run(&mkdir, &connections).await,

@@ -1,0 +1,435 @@
+//! One data transfer, taken apart: at each step it is known what failed.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ftp_net::{InflateLimits, NetError, Stream, TlsFacts, Waited, copy::GOODBYE, shutdown_orderly};
+use ftp_proto::{Command, Reply, escape};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+use super::patient::{Line, Patient, said};
+use crate::Error;
+
+/// No more of a listing or a file is looked at.
+pub(super) const MOST: usize = 1024 * 1024;
+/// Nobody waits longer for the server to connect to us.
+const ACCEPT: Duration = Duration::from_secs(10);
+
+/// How a data connection comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Epsv,
+    Pasv,
+    Eprt,
+    Port,
+}
+
+/// What is moved.
+pub(super) struct Errand<'a> {
+    pub(super) way: Way,
+    pub(super) command: Command,
+    pub(super) from: u64,
+    /// What is stored; else something is fetched.
+    pub(super) upload: Option<&'a [u8]>,
+    /// With a whole handshake in place of a resumed session.
+    pub(super) unresumed: bool,
+    /// In MODE Z.
+    pub(super) packed: bool,
+}
+
+impl Errand<'_> {
+    pub(super) const fn fetch(way: Way, command: Command) -> Self {
+        Self {
+            way,
+            command,
+            from: 0,
+            upload: None,
+            unresumed: false,
+            packed: false,
+        }
+    }
+}
+
+/// A transfer that went well.
+pub(super) struct Moved {
+    pub(super) bytes: Vec<u8>,
+    /// There was more than is looked at.
+    pub(super) cut: bool,
+    pub(super) tls: Option<TlsFacts>,
+    /// TLS ended without a goodbye.
+    pub(super) abrupt: bool,
+    /// What PASV named.
+    pub(super) named: Option<SocketAddr>,
+    /// Who connected to us.
+    pub(super) from: Option<IpAddr>,
+    pub(super) end: Reply,
+}
+
+/// Where a transfer failed.
+pub(super) enum Trouble {
+    /// The session broke.
+    Lost(Error),
+    /// EPSV, PASV, EPRT or PORT was refused.
+    NoWay(Reply),
+    /// Its answer holds no address.
+    Unreadable(Reply),
+    /// The data connection to this place did not come about.
+    NoConnection(SocketAddr, NetError),
+    /// The server did not connect to us; what it said then.
+    NoCall(Option<Reply>),
+    /// REST was refused.
+    NoRest(Reply),
+    /// The command was refused.
+    Refused(Reply),
+    /// TLS failed on the data connection; what the server said then.
+    Tls(NetError, Option<Reply>),
+    /// The data connection broke; what the server said then.
+    Broken(NetError, Option<Reply>),
+    /// Everything was moved, and then it was no good.
+    BadEnd(Reply),
+}
+
+impl Trouble {
+    /// True where the session must be made anew: nobody knows what the server still has to say.
+    const fn spoils(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoWay(_)
+                | Self::Unreadable(_)
+                | Self::NoRest(_)
+                | Self::Refused(_)
+                | Self::BadEnd(_)
+        )
+    }
+
+    /// What failed, in words.
+    pub(super) fn words(&self) -> String {
+        let then = |reply: &Option<Reply>| {
+            reply.as_ref().map_or_else(String::new, |reply| {
+                format!("; the server says {}", said(reply))
+            })
+        };
+        match self {
+            Self::Lost(error) => format!("the session broke: {error}"),
+            Self::NoWay(reply) => format!("refused: {}", said(reply)),
+            Self::Unreadable(reply) => format!("the answer holds no address: {}", said(reply)),
+            Self::NoConnection(place, NetError::Timeout { limit, .. }) => {
+                format!(
+                    "the port that it names, {place}, gives no answer within {} s",
+                    limit.as_secs_f32()
+                )
+            }
+            Self::NoConnection(place, NetError::Connect { source, .. }) => {
+                format!("the port that it names, {place}, is not reached: {source}")
+            }
+            Self::NoConnection(place, error) => {
+                format!("the port that it names, {place}, is not reached: {error}")
+            }
+            Self::NoCall(reply) => {
+                format!("the server's connection did not reach us{}", then(reply))
+            }
+            Self::NoRest(reply) => format!("REST is refused: {}", said(reply)),
+            Self::Refused(reply) => format!("refused: {}", said(reply)),
+            Self::Tls(error, reply) => {
+                format!("TLS failed on the data connection: {error}{}", then(reply))
+            }
+            Self::Broken(error, reply) => {
+                format!("the data connection failed: {error}{}", then(reply))
+            }
+            Self::BadEnd(reply) => {
+                format!("all was moved, and then the server said {}", said(reply))
+            }
+        }
+    }
+}
+
+enum Open {
+    Tcp(TcpStream),
+    Listener(TcpListener),
+}
+
+impl Patient<'_> {
+    /// A transfer on the session that is there, or on a new one.
+    pub(super) async fn transfer(&mut self, errand: Errand<'_>) -> Result<Moved, Trouble> {
+        let dialer = self.config.dialer();
+        let idle = self.config.timeouts.idle;
+        let connect = self.config.timeouts.connect;
+        let line = self.line().await.map_err(Trouble::Lost)?;
+        let outcome = line.transfer(errand, &dialer, connect, idle).await;
+        let spoiled = match &outcome {
+            // The server still sends.
+            Ok(moved) => moved.cut,
+            Err(trouble) => trouble.spoils(),
+        };
+        if spoiled {
+            self.line = None;
+        }
+        outcome
+    }
+}
+
+impl Line {
+    async fn transfer(
+        &mut self,
+        errand: Errand<'_>,
+        dialer: &ftp_net::Dialer,
+        connect: Duration,
+        idle: Duration,
+    ) -> Result<Moved, Trouble> {
+        let peer = self.peer()?;
+        let (open, named) = self.open(errand.way, dialer, peer).await?;
+        if errand.from > 0 {
+            let reply = self
+                .control
+                .exchange(&Command::Rest(errand.from))
+                .await
+                .map_err(Trouble::Lost)?;
+            if !reply.code.is_intermediate() && !reply.code.is_completion() {
+                return Err(Trouble::NoRest(reply));
+            }
+        }
+        self.control
+            .send(&errand.command)
+            .await
+            .map_err(Trouble::Lost)?;
+        let doing = errand.command.redacted();
+        let reply = self.control.reply(&doing).await.map_err(Trouble::Lost)?;
+        if reply.code.is_completion() && errand.upload.is_none() {
+            // There was nothing to send.
+            return Ok(Moved {
+                bytes: Vec::new(),
+                cut: false,
+                tls: None,
+                abrupt: false,
+                named,
+                from: None,
+                end: reply,
+            });
+        }
+        if !reply.code.is_preliminary() {
+            return Err(match open {
+                Open::Listener(_) if matches!(reply.code.value(), 425 | 426) => {
+                    Trouble::NoCall(Some(reply))
+                }
+                _ => Trouble::Refused(reply),
+            });
+        }
+        let (tcp, from) = match open {
+            Open::Tcp(tcp) => (tcp, None),
+            Open::Listener(listener) => match self.accept(&listener, connect.min(ACCEPT)).await {
+                Ok((tcp, from)) => (tcp, Some(from)),
+                Err(reply) => return Err(Trouble::NoCall(reply)),
+            },
+        };
+        let mut stream = match self.tls.clone().filter(|_| self.protected) {
+            None => Stream::Plain(tcp),
+            Some(tls) => {
+                let tls = if errand.unresumed {
+                    tls.unresumed()
+                } else {
+                    tls
+                };
+                match tls.connect(tcp, connect).await {
+                    Ok(stream) => stream,
+                    Err(error) => return Err(Trouble::Tls(error, self.last_words(&doing).await)),
+                }
+            }
+        };
+        let tls = stream.tls_facts();
+        if errand.packed {
+            stream = stream.inflating(InflateLimits::default());
+        }
+        let moving = async {
+            match errand.upload {
+                Some(content) => put(&mut stream, content)
+                    .await
+                    .map(|()| (Vec::new(), false, false)),
+                None => take(&mut stream).await,
+            }
+        };
+        let moved = tokio::time::timeout(idle, moving).await;
+        drop(stream);
+        let (bytes, cut, abrupt) = match moved {
+            Ok(Ok(moved)) => moved,
+            Ok(Err(error)) => {
+                return Err(Trouble::Broken(net(error), self.last_words(&doing).await));
+            }
+            Err(_) => {
+                let error = NetError::Timeout {
+                    what: Waited::Data,
+                    limit: idle,
+                };
+                return Err(Trouble::Broken(error, None));
+            }
+        };
+        let end = match cut {
+            true => reply,
+            false => self
+                .control
+                .final_reply(&doing)
+                .await
+                .map_err(Trouble::Lost)?,
+        };
+        if !cut && !end.code.is_completion() {
+            return Err(match tls.is_some() && bytes.is_empty() {
+                // vsftpd takes the handshake, and then says that it resumed nothing.
+                true => Trouble::Tls(
+                    NetError::Io(io::ErrorKind::ConnectionAborted.into()),
+                    Some(end),
+                ),
+                false => Trouble::BadEnd(end),
+            });
+        }
+        Ok(Moved {
+            bytes,
+            cut,
+            tls,
+            abrupt,
+            named,
+            from,
+            end,
+        })
+    }
+
+    pub(super) fn peer(&self) -> Result<SocketAddr, Trouble> {
+        let stream = self.control.stream().map_err(Trouble::Lost)?;
+        stream
+            .peer_addr()
+            .map_err(|error| Trouble::Lost(Error::net("the session", NetError::Io(error))))
+    }
+
+    async fn open(
+        &mut self,
+        way: Way,
+        dialer: &ftp_net::Dialer,
+        peer: SocketAddr,
+    ) -> Result<(Open, Option<SocketAddr>), Trouble> {
+        let mut named = None;
+        let command = match way {
+            Way::Epsv => Command::Epsv(None),
+            Way::Pasv => Command::Pasv,
+            Way::Eprt | Way::Port => return Ok((Open::Listener(self.listen(way).await?), None)),
+        };
+        let reply = self
+            .control
+            .exchange(&command)
+            .await
+            .map_err(Trouble::Lost)?;
+        if !reply.code.is_completion() {
+            return Err(Trouble::NoWay(reply));
+        }
+        let port = match way {
+            Way::Epsv => ftp_proto::parse_epsv(reply.first_line()).ok(),
+            _ => ftp_proto::parse_pasv(reply.first_line())
+                .ok()
+                .map(|address| {
+                    named = Some(SocketAddr::V4(address));
+                    address.port()
+                }),
+        };
+        let Some(port) = port else {
+            return Err(Trouble::Unreadable(reply));
+        };
+        // To the server that we know, whatever address it names.
+        let place = SocketAddr::new(peer.ip(), port);
+        match dialer.connect_addr(place).await {
+            Ok(tcp) => Ok((Open::Tcp(tcp), named)),
+            Err(error) => Err(Trouble::NoConnection(named.unwrap_or(place), error)),
+        }
+    }
+
+    async fn listen(&mut self, way: Way) -> Result<TcpListener, Trouble> {
+        let broken = |error| Trouble::Lost(Error::net("active mode", error));
+        let own = self.control.stream().map_err(Trouble::Lost)?.local_addr();
+        let ip = own.map_err(|error| broken(NetError::Io(error)))?.ip();
+        let listener = ftp_net::listen(ip).await.map_err(broken)?;
+        let place = listener
+            .local_addr()
+            .map_err(|error| broken(NetError::Io(error)))?;
+        let command = match (way, place) {
+            (Way::Port, SocketAddr::V4(place)) => Command::Port(place),
+            _ => Command::Eprt(place),
+        };
+        let reply = self
+            .control
+            .exchange(&command)
+            .await
+            .map_err(Trouble::Lost)?;
+        match reply.code.is_completion() {
+            true => Ok(listener),
+            false => Err(Trouble::NoWay(reply)),
+        }
+    }
+
+    /// The server's connection; or what it says in place of it.
+    async fn accept(
+        &mut self,
+        listener: &TcpListener,
+        limit: Duration,
+    ) -> Result<(TcpStream, IpAddr), Option<Reply>> {
+        let waiting = async {
+            tokio::select! {
+                biased;
+                accepted = listener.accept() => accepted.map_err(|_| None),
+                reply = self.control.next_reply("active mode") => Err(reply.ok()),
+            }
+        };
+        match tokio::time::timeout(limit, waiting).await {
+            Ok(Ok((tcp, from))) => Ok((tcp, from.ip())),
+            Ok(Err(reply)) => Err(reply),
+            Err(_) => Err(None),
+        }
+    }
+
+    /// What the server says to a data connection that failed.
+    async fn last_words(&mut self, doing: &str) -> Option<Reply> {
+        let limit = Duration::from_secs(5).min(self.control.timeouts.reply);
+        let waiting = tokio::time::timeout(limit, self.control.final_reply(doing));
+        waiting.await.ok().and_then(Result::ok)
+    }
+}
+
+fn net(error: io::Error) -> NetError {
+    match error.downcast::<NetError>() {
+        Ok(net) => net,
+        Err(io) => NetError::Io(io),
+    }
+}
+
+/// Everything that comes, up to the bound; whether there was more, and whether TLS ended without a goodbye.
+async fn take(stream: &mut Stream) -> io::Result<(Vec<u8>, bool, bool)> {
+    let mut bytes = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(0) => break,
+            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Ok((bytes, false, true));
+            }
+            Err(error) => return Err(error),
+        }
+        if bytes.len() > MOST {
+            bytes.truncate(MOST);
+            return Ok((bytes, true, false));
+        }
+    }
+    let _ = shutdown_orderly(stream, GOODBYE).await;
+    Ok((bytes, false, false))
+}
+
+async fn put(stream: &mut Stream, content: &[u8]) -> io::Result<()> {
+    stream.write_all(content).await?;
+    shutdown_orderly(stream, GOODBYE).await.map(drop)
+}
+
+/// Bytes as they are quoted.
+pub(super) fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", escape(bytes, 200))
+}
