@@ -7,6 +7,7 @@ pub mod files;
 pub mod own;
 pub mod queueing;
 pub mod scripted;
+pub mod sick;
 pub mod slip;
 
 use std::{

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{
     Check,
     patient::{Patient, said},
-    wire::{Errand, Moved, Trouble, Way, quoted},
+    wire::{Errand, Moved, Trouble, Way, entries, quoted},
 };
 
 /// A listing that was read.
@@ -103,7 +103,7 @@ impl Patient<'_> {
         };
         let read = Read::of(ListingDecoder::mlsd(), &moved);
         self.mlsd_works = true;
-        let count = read.entries.len();
+        let count = entries(read.entries.len());
         let untyped = read
             .entries
             .iter()
@@ -113,7 +113,7 @@ impl Patient<'_> {
             self.problem(
                 Check::Mlsd,
                 begin,
-                format!("{count} entries; {odd}"),
+                format!("{count}; {odd}"),
                 Some("A line of MLSD is facts, a blank and the name (RFC 3659 section 7.2)."),
             );
         } else if moved.end.code.value() != 226 && moved.end.code.value() != 250 {
@@ -121,7 +121,7 @@ impl Patient<'_> {
                 Check::Mlsd,
                 begin,
                 format!(
-                    "{count} entries, and at the end {} in place of 226",
+                    "{count}, and at the end {} in place of 226",
                     said(&moved.end)
                 ),
                 Some("A transfer ends with 226 (RFC 959 section 5.4)."),
@@ -130,7 +130,7 @@ impl Patient<'_> {
             self.notice(
                 Check::Mlsd,
                 begin,
-                format!("{count} entries, all understood; but FEAT does not name MLST"),
+                format!("{count}, all understood; but FEAT does not name MLST"),
                 Some("FEAT should name MLST with its facts, so that clients use it (RFC 3659 section 7.8)."),
             );
         } else {
@@ -142,7 +142,7 @@ impl Patient<'_> {
             self.good(
                 Check::Mlsd,
                 begin,
-                format!("{count} entries, all understood{untyped}"),
+                format!("{count}, all understood{untyped}"),
             );
         }
         Some(read)
@@ -163,8 +163,8 @@ impl Patient<'_> {
             }
         };
         let read = Read::of(ListingDecoder::list(Timestamp::now()), &moved);
-        let count = read.entries.len();
-        let hidden = self.look_for_hidden(way, count).await;
+        let hidden = self.look_for_hidden(way, read.entries.len()).await;
+        let count = entries(read.entries.len());
         let missing: Vec<&[u8]> = facts
             .filter(|_| !moved.cut)
             .map(|facts| {
@@ -181,14 +181,18 @@ impl Patient<'_> {
             self.problem(
                 Check::List,
                 begin,
-                format!("{count} entries; {odd}"),
+                format!("{count}; {odd}"),
                 Some("Clients guess at the lines of LIST: the form of \"ls -l\" with English months is what all of them know. MLSD needs no guessing."),
             );
         } else if let Some(first) = missing.first() {
             self.notice(
                 Check::List,
                 begin,
-                format!("{count} entries; {} that MLSD names are missing or have other names, such as {}", missing.len(), quoted(first)),
+                format!(
+                    "{count}; {} that MLSD names are missing or have other names, such as {}",
+                    missing.len(),
+                    quoted(first)
+                ),
                 Some("LIST and MLSD should show the same names."),
             );
         } else if moved.end.code.value() != 226 && moved.end.code.value() != 250 {
@@ -196,7 +200,7 @@ impl Patient<'_> {
                 Check::List,
                 begin,
                 format!(
-                    "{count} entries, and at the end {} in place of 226",
+                    "{count}, and at the end {} in place of 226",
                     said(&moved.end)
                 ),
                 Some("A transfer ends with 226 (RFC 959 section 5.4)."),
@@ -206,7 +210,7 @@ impl Patient<'_> {
             self.good(
                 Check::List,
                 begin,
-                format!("{count} entries, all understood{hidden}"),
+                format!("{count}, all understood{hidden}"),
             );
         }
         Some(read)

@@ -5,11 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ftp_net::tls::TlsSession;
+use ftp_net::tls::{TlsSession, Versions};
 use ftp_proto::{Command, Features, RemotePath, Reply, escape, listing::Entry};
 
 use super::{Check, Examination, Finding, Report, Verdict, wire::Way};
-use crate::{Config, Error, ErrorKind, control::Control, driver::Driver};
+use crate::{
+    Config, Error, ErrorKind, HostMemory, control::Control, driver::Driver, memory::Pipelining,
+};
 
 /// A server that hangs up so often is not called again.
 const MOST_CALLS: u32 = 12;
@@ -27,6 +29,12 @@ pub(super) struct Line {
 pub(super) struct Patient<'a> {
     pub(super) examination: &'a Examination,
     pub(super) config: Config,
+    /// The same for logins: with a memory of its own, in which one command goes at a time, whatever server it seems to be.
+    pub(super) careful: Config,
+    /// Which versions of TLS further connections speak.
+    pub(super) versions: Versions,
+    /// Data connections have resumed the session.
+    pub(super) resumes: bool,
     tell: &'a mut (dyn FnMut(&Finding) + Send),
     findings: Vec<Finding>,
     failure: Option<Error>,
@@ -51,9 +59,17 @@ impl<'a> Patient<'a> {
         examination: &'a Examination,
         tell: &'a mut (dyn FnMut(&Finding) + Send),
     ) -> Self {
+        let mut careful = examination.config.clone();
+        careful.hosts = HostMemory::default();
+        careful.hosts.learn(&careful.host, careful.port, |learned| {
+            learned.pipelining = Pipelining::Sequential;
+        });
         Self {
             examination,
             config: examination.config.clone(),
+            careful,
+            versions: Versions::Any,
+            resumes: false,
             tell,
             findings: Vec::new(),
             failure: None,
@@ -131,10 +147,51 @@ impl<'a> Patient<'a> {
             .is_some_and(|line| line.control.dead().is_none());
         if !alive {
             self.line = None;
-            let fresh = self.call().await?;
+            let fresh = match self.call().await {
+                // It has TLS 1.3 alone.
+                Err(error)
+                    if *error.kind() == ErrorKind::Tls && self.versions == Versions::Tls12 =>
+                {
+                    self.versions = Versions::Any;
+                    self.call().await?
+                }
+                outcome => outcome?,
+            };
             self.line = Some(fresh);
         }
         self.line.as_mut().ok_or_else(|| Error::gone("the session"))
+    }
+
+    /// Where data connections resume sessions, and nothing is left to be resumed, the next one would fail for that alone: it gets a session of TLS
+    /// 1.2, which can be resumed without limit.
+    pub(super) async fn with_tickets(&mut self) -> Result<(), Error> {
+        let dry = self.resumes
+            && self.line.as_ref().is_some_and(|line| {
+                let tls = line.tls.as_ref().filter(|_| line.protected);
+                tls.is_some_and(|tls| !tls.can_resume())
+            });
+        if !dry {
+            return Ok(());
+        }
+        let begin = Instant::now();
+        if let Some(mut line) = self.line.take() {
+            let _ = line.ask("QUIT").await;
+        }
+        if self.versions == Versions::Tls12 {
+            return Ok(());
+        }
+        self.versions = Versions::Tls12;
+        self.line().await?;
+        if self.versions == Versions::Tls12 {
+            self.learn(|learned| learned.tls12 = true);
+            self.notice(
+                Check::Resumption,
+                begin,
+                "the server has handed out too few tickets of TLS 1.3 for all its data connections, and speaks TLS 1.2 from now on, where sessions resume without limit",
+                Some("Let the server hand out new tickets on every connection; ProFTPD gives none on uploads."),
+            );
+        }
+        Ok(())
     }
 
     /// Connects and logs in without a word.
@@ -149,7 +206,7 @@ impl<'a> Patient<'a> {
         let (mut control, address) = self.connect().await?;
         self.address = self.address.or(address);
         let (greeting, tls) = self.quietly_secured(&mut control).await?;
-        let (control, tls) = Driver::log_in_over(&self.config, control, tls, &greeting).await?;
+        let (control, tls) = Driver::log_in_over(&self.careful, control, tls, &greeting).await?;
         let mut line = Line {
             control,
             tls,

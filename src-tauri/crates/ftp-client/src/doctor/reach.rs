@@ -284,7 +284,7 @@ impl Patient<'_> {
         let begin = Instant::now();
         let user = self.config.login.user.to_text().into_owned();
         let plain = tls.is_none() && !self.config.login.is_anonymous();
-        match Driver::log_in_over(&self.config, control, tls, greeting).await {
+        match Driver::log_in_over(&self.careful, control, tls, greeting).await {
             Ok((control, tls)) => {
                 self.line = Some(Line {
                     control,

@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use ftp_net::{
     Stream,
-    tls::{CertificateInfo, TlsSession, Versions},
+    tls::{CertificateInfo, TlsSession},
 };
 use ftp_proto::Reply;
 
@@ -134,7 +134,7 @@ impl Patient<'_> {
             .config
             .client_tls()
             .map_err(|error| Error::net(&*doing, error))?;
-        let session = tls.session(Versions::Any);
+        let session = tls.session(self.versions);
         let tcp = match control.take_for_tls()? {
             Stream::Plain(tcp) => tcp,
             _ => return Err(Error::new(ErrorKind::Protocol, "TLS over TLS")),

@@ -160,6 +160,9 @@ impl Patient<'_> {
         let dialer = self.config.dialer();
         let idle = self.config.timeouts.idle;
         let connect = self.config.timeouts.connect;
+        if !errand.unresumed {
+            self.with_tickets().await.map_err(Trouble::Lost)?;
+        }
         let line = self.line().await.map_err(Trouble::Lost)?;
         let outcome = line.transfer(errand, &dialer, connect, idle).await;
         let spoiled = match &outcome {
@@ -169,6 +172,12 @@ impl Patient<'_> {
         };
         if spoiled {
             self.line = None;
+        }
+        if let Ok(Moved {
+            tls: Some(facts), ..
+        }) = &outcome
+        {
+            self.resumes |= facts.resumed;
         }
         outcome
     }
@@ -427,6 +436,14 @@ async fn take(stream: &mut Stream) -> io::Result<(Vec<u8>, bool, bool)> {
 async fn put(stream: &mut Stream, content: &[u8]) -> io::Result<()> {
     stream.write_all(content).await?;
     shutdown_orderly(stream, GOODBYE).await.map(drop)
+}
+
+/// `1 entry`, `2 entries`.
+pub(super) fn entries(count: usize) -> String {
+    match count {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    }
 }
 
 /// Bytes as they are quoted.
