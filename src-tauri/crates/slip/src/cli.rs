@@ -330,4 +330,18 @@ mod tests {
     fn the_command_line_is_sound() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn no_command_has_an_argument_of_the_name_of_one_that_all_have() {
+        let all = super::Cli::command();
+        let global: Vec<_> = all.get_arguments().map(clap::Arg::get_id).collect();
+        let mut left: Vec<_> = all.get_subcommands().collect();
+        while let Some(command) = left.pop() {
+            for argument in command.get_arguments() {
+                let id = argument.get_id();
+                assert!(!global.contains(&id), "{id} of {}", command.get_name());
+            }
+            left.extend(command.get_subcommands());
+        }
+    }
 }

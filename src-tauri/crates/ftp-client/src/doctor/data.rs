@@ -12,7 +12,10 @@ use super::{
     patient::Patient,
     wire::{Errand, Moved, Trouble, Way},
 };
-use crate::{DataMode, memory::Active};
+use crate::{
+    DataMode,
+    memory::{Active, Reaches},
+};
 
 const PASSIVE_PORTS: &str = "Open the server's passive ports in its firewall, and forward them where it stands behind a router: \
     vsftpd pasv_min_port/pasv_max_port, ProFTPD PassivePorts, Pure-FTPd -p.";
@@ -33,9 +36,19 @@ impl Patient<'_> {
         let epsv = self.look_at_epsv().await;
         let pasv = self.look_at_pasv(epsv.is_ok()).await;
         self.look_at_active().await;
-        if epsv.is_ok() || pasv {
+        let passive = epsv.is_ok() || pasv;
+        if passive {
             self.learn(|learned| learned.no_epsv = epsv.is_err());
         }
+        let wished = self.config.data;
+        self.learn(|learned| {
+            let active = learned.active == Active::Works;
+            learned.reaches = match (wished, passive, active) {
+                (DataMode::Active, true, false) => Reaches::Passive,
+                (DataMode::Auto | DataMode::Passive, false, true) => Reaches::Active,
+                _ => Reaches::Unknown,
+            };
+        });
         self.look_at_resumption(epsv.ok()).await;
     }
 
@@ -171,6 +184,8 @@ impl Patient<'_> {
                 .await;
             verb = "PORT";
         }
+        let no_eprt = verb == "PORT" && outcome.is_ok();
+        self.learn(|learned| learned.no_eprt = no_eprt);
         let wanted = self.config.data == DataMode::Active;
         match outcome {
             Ok(moved) => {

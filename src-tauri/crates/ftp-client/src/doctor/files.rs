@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ftp_proto::{
-    Argument, Command, Name, RemotePath,
+    Argument, Charset, Command, Name, RemotePath,
     listing::{Entry, Kind, ListingDecoder},
 };
 use jiff::Timestamp;
@@ -413,6 +413,12 @@ impl Patient<'_> {
     /// A name beyond ASCII, there and back.
     async fn look_at_accents(&mut self, way: Way, sample: &Sample) {
         let begin = Instant::now();
+        if self.config.charset != Charset::AUTO {
+            return self.skip(
+                Check::Names,
+                "names are in a charset that was chosen by hand",
+            );
+        }
         let Some(folder) = sample.path.parent() else {
             return;
         };

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::patient::{Line, Patient, said};
-use crate::Error;
+use crate::{DataOptions, Error};
 
 /// No more of a listing or a file is looked at.
 pub(super) const MOST: usize = 1024 * 1024;
@@ -149,6 +149,14 @@ impl Trouble {
     }
 }
 
+/// How data connections are made.
+struct How {
+    dialer: ftp_net::Dialer,
+    connect: Duration,
+    idle: Duration,
+    data: DataOptions,
+}
+
 enum Open {
     Tcp(TcpStream),
     Listener(TcpListener),
@@ -157,14 +165,17 @@ enum Open {
 impl Patient<'_> {
     /// A transfer on the session that is there, or on a new one.
     pub(super) async fn transfer(&mut self, errand: Errand<'_>) -> Result<Moved, Trouble> {
-        let dialer = self.config.dialer();
-        let idle = self.config.timeouts.idle;
-        let connect = self.config.timeouts.connect;
+        let how = How {
+            dialer: self.config.dialer(),
+            connect: self.config.timeouts.connect,
+            idle: self.config.timeouts.idle,
+            data: self.config.data_options.clone(),
+        };
         if !errand.unresumed {
             self.with_tickets().await.map_err(Trouble::Lost)?;
         }
         let line = self.line().await.map_err(Trouble::Lost)?;
-        let outcome = line.transfer(errand, &dialer, connect, idle).await;
+        let outcome = line.transfer(errand, &how).await;
         let spoiled = match &outcome {
             // The server still sends.
             Ok(moved) => moved.cut,
@@ -184,15 +195,10 @@ impl Patient<'_> {
 }
 
 impl Line {
-    async fn transfer(
-        &mut self,
-        errand: Errand<'_>,
-        dialer: &ftp_net::Dialer,
-        connect: Duration,
-        idle: Duration,
-    ) -> Result<Moved, Trouble> {
+    async fn transfer(&mut self, errand: Errand<'_>, how: &How) -> Result<Moved, Trouble> {
+        let (connect, idle) = (how.connect, how.idle);
         let peer = self.peer()?;
-        let (open, named) = self.open(errand.way, dialer, peer).await?;
+        let (open, named) = self.open(errand.way, how, peer).await?;
         if errand.from > 0 {
             let reply = self
                 .control
@@ -316,14 +322,16 @@ impl Line {
     async fn open(
         &mut self,
         way: Way,
-        dialer: &ftp_net::Dialer,
+        how: &How,
         peer: SocketAddr,
     ) -> Result<(Open, Option<SocketAddr>), Trouble> {
         let mut named = None;
         let command = match way {
             Way::Epsv => Command::Epsv(None),
             Way::Pasv => Command::Pasv,
-            Way::Eprt | Way::Port => return Ok((Open::Listener(self.listen(way).await?), None)),
+            Way::Eprt | Way::Port => {
+                return Ok((Open::Listener(self.listen(way, &how.data).await?), None));
+            }
         };
         let reply = self
             .control
@@ -347,23 +355,26 @@ impl Line {
         };
         // To the server that we know, whatever address it names.
         let place = SocketAddr::new(peer.ip(), port);
-        match dialer.connect_addr(place).await {
+        match how.dialer.connect_addr(place).await {
             Ok(tcp) => Ok((Open::Tcp(tcp), named)),
             Err(error) => Err(Trouble::NoConnection(named.unwrap_or(place), error)),
         }
     }
 
-    async fn listen(&mut self, way: Way) -> Result<TcpListener, Trouble> {
+    async fn listen(&mut self, way: Way, options: &DataOptions) -> Result<TcpListener, Trouble> {
         let broken = |error| Trouble::Lost(Error::net("active mode", error));
         let own = self.control.stream().map_err(Trouble::Lost)?.local_addr();
         let ip = own.map_err(|error| broken(NetError::Io(error)))?.ip();
-        let listener = ftp_net::listen(ip).await.map_err(broken)?;
+        let listener = ftp_net::listen_in(ip, options.active_ports.clone())
+            .await
+            .map_err(broken)?;
         let place = listener
             .local_addr()
             .map_err(|error| broken(NetError::Io(error)))?;
-        let command = match (way, place) {
+        let told = options.active_address.unwrap_or_else(|| ip.to_canonical());
+        let command = match (way, SocketAddr::new(told, place.port())) {
             (Way::Port, SocketAddr::V4(place)) => Command::Port(place),
-            _ => Command::Eprt(place),
+            (_, place) => Command::Eprt(place),
         };
         let reply = self
             .control

@@ -18,7 +18,8 @@ pub(crate) struct Net {
     #[arg(long, global = true, value_name = "URL")]
     proxy: Option<String>,
     /// Connect from this address of this computer
-    #[arg(long, global = true, value_name = "ADDRESS")]
+    // `mirror` has an argument of the same name.
+    #[arg(id = "source_address", long = "source", global = true, value_name = "ADDRESS")]
     source: Option<IpAddr>,
     /// Show the server the certificate in this PEM file
     #[arg(long, global = true, value_name = "FILE")]

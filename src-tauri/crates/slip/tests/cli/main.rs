@@ -5,6 +5,7 @@ mod change;
 #[cfg(target_os = "linux")]
 mod charset;
 mod deliver;
+mod doctor;
 mod download;
 mod files;
 mod harness;

@@ -74,7 +74,7 @@ pub(super) fn hide_secrets(object: &Map<String, Value>) {
         if let Some(Value::String(password)) = object.get("password") {
             output::keep_secret(password.as_bytes());
         }
-        for key in ["url", "site"] {
+        for key in ["url", "site", "proxy"] {
             if let Some(text) = object.get(key).and_then(Value::as_str)
                 && let Some((_, password)) = url::take_password(text)
             {
