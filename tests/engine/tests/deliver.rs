@@ -145,7 +145,7 @@ async fn it_goes_to_the_folder_stores_verifies_names_and_leaves() {
     let hash = format!("250 {}", sum(b"abc"));
     let peer = Peer::serve(
         Script::logged_in()
-            .answering(&[("FEAT", feat)])
+            .answering(&[("FEAT", feat), ("SITE HELP", "502 no")])
             .expect("CWD in")
             .say("250 there")
             .expect("STOR .a-*.slippart")

@@ -216,7 +216,7 @@ impl Patient<'_> {
             Err(error) => return self.lost(Check::Size, begin, &error),
         };
         let has = sample.content.len() as u64;
-        match crate::driver::size_of(&reply).filter(|_| reply.code.is_completion()) {
+        match crate::files::size_of(&reply).filter(|_| reply.code.is_completion()) {
             Some(size) if size == has => self.good(Check::Size, begin, "SIZE tells the size of files"),
             Some(size) => self.problem(
                 Check::Size,

@@ -19,7 +19,12 @@ pub(crate) struct Net {
     proxy: Option<String>,
     /// Connect from this address of this computer
     // `mirror` has an argument of the same name.
-    #[arg(id = "source_address", long = "source", global = true, value_name = "ADDRESS")]
+    #[arg(
+        id = "source_address",
+        long = "source",
+        global = true,
+        value_name = "ADDRESS"
+    )]
     source: Option<IpAddr>,
     /// Show the server the certificate in this PEM file
     #[arg(long, global = true, value_name = "FILE")]

@@ -76,7 +76,7 @@ pub(super) fn hide_secrets(object: &Map<String, Value>) {
         }
         for key in ["url", "site", "proxy"] {
             if let Some(text) = object.get(key).and_then(Value::as_str)
-                && let Some((_, password)) = url::take_password(text)
+                && let Some((_, password)) = url::take_password_of(text)
             {
                 output::keep_secret(password.as_bytes());
             }
