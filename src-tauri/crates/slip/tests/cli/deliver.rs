@@ -419,6 +419,7 @@ fn stored(end: impl Fn(Script) -> Script) -> Script {
             ("RNTO *", "250 done"),
             ("DELE *", "250 gone"),
             ("HASH *", "502 no"),
+            ("SITE HELP", "502 no"),
         ])
         .expect("STOR .a-*.slippart")
         .say("150 go on")
