@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     Modified,
-    months::{Unit, month, unit},
-    scan::{Fields, Parts, clock, is_number, short},
+    months::{Unit, is_weekday, month, unit},
+    numeric::{Order, dashed_month, exists, numeric_date},
+    scan::{Fields, Parts, clock, is_number, offset, short},
 };
 use crate::{
     Precision,
@@ -46,100 +47,6 @@ impl Now {
     }
 }
 
-/// In which order day, month and year stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    Mdy,
-    Dmy,
-    Ymd,
-}
-
-/// Three numbers with `-`, `/` or `.` between: a year of four digits tells the order, and so does a first number that is
-/// no month; otherwise it is the order of the listing where that is known, with dots the day's first, or `usual`.
-pub(super) fn numeric_date(
-    word: &[u8],
-    known: Option<Order>,
-    usual: Order,
-) -> Option<(u32, u32, u32)> {
-    let first = leading_digits(word);
-    let mark = *word.get(first)?;
-    if !matches!(mark, b'-' | b'/' | b'.') || first == 0 {
-        return None;
-    }
-    let rest = &word[first + 1..];
-    let second = leading_digits(rest);
-    if rest.get(second) != Some(&mark) || second == 0 {
-        return None;
-    }
-    let (a, b, c) = (&word[..first], &rest[..second], &rest[second + 1..]);
-    let c = if mark == b'.' {
-        c.strip_suffix(b".").unwrap_or(c)
-    } else {
-        c
-    };
-    if a.len() == 4 {
-        return exists(short(a, 4)?, short(b, 2)?, short(c, 2)?);
-    }
-    let (first, second, third) = (short(a, 2)?, short(b, 2)?, short(c, 4)?);
-    // Nobody writes the month first with dots behind it.
-    let known = known.filter(|order| mark != b'.' || *order != Order::Mdy);
-    let orders = match (known, mark) {
-        _ if c.len() >= 3 => match (known, mark, usual) {
-            (Some(Order::Dmy), ..) | (None, b'.', _) | (None, _, Order::Dmy) => {
-                [Order::Dmy, Order::Mdy, Order::Mdy]
-            }
-            _ => [Order::Mdy, Order::Dmy, Order::Dmy],
-        },
-        (Some(order), _) => [order; 3],
-        (None, b'.') => [Order::Dmy, Order::Ymd, Order::Mdy],
-        (None, _) => match usual {
-            Order::Mdy => [Order::Mdy, Order::Dmy, Order::Ymd],
-            Order::Dmy => [Order::Dmy, Order::Mdy, Order::Ymd],
-            Order::Ymd => [Order::Ymd, Order::Dmy, Order::Mdy],
-        },
-    };
-    orders.into_iter().find_map(|order| {
-        let (year, digits, month, day) = match order {
-            Order::Mdy => (third, c.len(), first, second),
-            Order::Dmy => (third, c.len(), second, first),
-            Order::Ymd if c.len() <= 2 => (first, a.len(), second, third),
-            Order::Ymd => return None,
-        };
-        exists(full_year(year, digits)?, month, day)
-    })
-}
-
-/// A year of two digits is one from 1970 to 2069; one of three counts from 1900, as programs do that forgot the century.
-fn full_year(year: u32, digits: usize) -> Option<u32> {
-    match (digits, year) {
-        (4, _) => Some(year),
-        (3, 100..200) => Some(1900 + year),
-        (2, 70..) => Some(1900 + year),
-        (2, _) => Some(2000 + year),
-        _ => None,
-    }
-}
-
-fn exists(year: u32, month: u32, day: u32) -> Option<(u32, u32, u32)> {
-    utc(year, month, day, Clock::default()).map(|_| (year, month, day))
-}
-
-/// `8-SEP-1996`, `18-Mar-09`, `FEB-04-2012`.
-pub(super) fn dashed_month(word: &[u8]) -> Option<(u32, u32, u32)> {
-    let mark = if word.contains(&b'-') { b'-' } else { b'/' };
-    let mut parts = word.split(|byte| *byte == mark);
-    let (a, b, c) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() {
-        return None;
-    }
-    let named = |name: &[u8]| month(name).filter(|_| name.len() >= 3);
-    let (month, day) = match named(b) {
-        Some(month) => (month, short(a, 2)?),
-        None => (named(a)?, short(b, 2)?),
-    };
-    exists(full_year(short(c, 4)?, c.len())?, month, day)
-}
-
 /// A date among the fields of a line.
 pub(super) struct Date {
     pub(super) modified: Modified,
@@ -161,6 +68,7 @@ impl Date {
             }
             Some(b'-' | b'/' | b'.') => Self::from_numbers(fields, at, now),
             Some(128..) => Self::from_units(fields, at, now),
+            Some(b':') => Self::clock_first(fields, at, now),
             _ => None,
         }
     }
@@ -169,6 +77,11 @@ impl Date {
     fn from_word(fields: &Fields<'_>, at: usize, now: Now) -> Option<Self> {
         let first = fields.get(at);
         let second = fields.get(at + 1);
+        if first == b"de" && !fields.get(at + 2).is_empty() {
+            // Catalan has a preposition in front of the month.
+            let month = month(second)?;
+            return Self::day_and_time(fields, at + 3, month, day(fields.get(at + 2))?, now);
+        }
         if let Some(month) = month(first) {
             return Self::day_and_time(fields, at + 2, month, day(second)?, now);
         }
@@ -200,6 +113,12 @@ impl Date {
         if second.first().is_some_and(u8::is_ascii_digit) {
             // `5 3월` is none that anybody writes.
             return None;
+        }
+        if second == b"de" && digits <= 2 {
+            // `5 de març de 2004`
+            let month = month(fields.get(at + 2))?;
+            let skip = usize::from(fields.get(at + 3) == b"de");
+            return Self::day_and_time(fields, at + 3 + skip, month, day(first)?, now);
         }
         let month = month(second)?;
         if digits == 4 {
@@ -250,6 +169,21 @@ impl Date {
             modified: shifted(utc(year, month, day, clock)?, zone, parts)?,
             last: at,
         })
+    }
+
+    /// The time in front of a whole date.
+    fn clock_first(fields: &Fields<'_>, at: usize, now: Now) -> Option<Self> {
+        let (clock, parts, b"") = clock(fields.get(at))? else {
+            return None;
+        };
+        let mut date = Self::parse(fields, at + 1, now)
+            .filter(|date| date.modified.precision == Precision::Day)?;
+        let day = TimeZone::UTC.to_datetime(date.modified.timestamp);
+        let part = |value: i8| u32::try_from(value).ok();
+        let year = u32::try_from(day.year()).ok()?;
+        date.modified.timestamp = utc(year, part(day.month())?, part(day.day())?, clock)?;
+        date.modified.precision = parts.into();
+        Some(date)
     }
 
     /// `5月 3日`, `5月3日`, `2004年 5月 3日`, `5월  3`.
@@ -330,6 +264,18 @@ impl Date {
             }
             return Some(unzoned(now.yearless(month, day, clock)?, parts.into(), at));
         }
+        if let [h @ .., b'.', m1, m2] = field
+            && (1..=2).contains(&h.len())
+            && let (Some(hour), Some(minute)) = (short(h, 2), short(&[*m1, *m2], 2))
+        {
+            let clock = Clock {
+                hour,
+                minute,
+                ..Clock::default()
+            };
+            let timestamp = now.yearless(month, day, clock)?;
+            return Some(unzoned(timestamp, Precision::Minute, at));
+        }
         let mut year = field;
         while let [head @ .., b'.' | b','] = year {
             year = head;
@@ -386,10 +332,21 @@ impl Date {
         })
     }
 
-    /// Seconds since 1970 at field `at`, with or without a fraction.
+    /// Seconds since 1970 at field `at`, with or without a fraction, or a date as MDTM has it.
     pub(super) fn epoch(fields: &Fields<'_>, at: usize) -> Option<Self> {
         let field = fields.get(at);
         let digits = leading_digits(field);
+        if matches!(digits, 8 | 12 | 14) && matches!(field, [b'1', b'9', ..] | [b'2', b'0', ..]) {
+            let (timestamp, precision) = crate::parse_time(field).ok()?;
+            return Some(Self {
+                modified: Modified {
+                    timestamp,
+                    precision,
+                    zone_known: false,
+                },
+                last: at,
+            });
+        }
         if !(9..=10).contains(&digits)
             || !(digits == field.len()
                 || (field[digits] == b'.' && is_number(&field[digits + 1..])))
@@ -452,39 +409,4 @@ fn day(field: &[u8]) -> Option<u32> {
         },
     }
     short(&field[..digits], 2).filter(|day| (1..=31).contains(day))
-}
-
-/// `+0100`, `+01:00` or `Z`.
-fn offset(field: &[u8]) -> Option<SignedDuration> {
-    let (sign, digits) = match field {
-        b"Z" => return Some(SignedDuration::ZERO),
-        [b'+', digits @ ..] => (1, digits),
-        [b'-', digits @ ..] => (-1, digits),
-        _ => return None,
-    };
-    let (hours, minutes) = match digits {
-        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => {
-            (short(&[*h1, *h2], 2)?, short(&[*m1, *m2], 2)?)
-        }
-        _ => return None,
-    };
-    (hours < 24 && minutes < 60)
-        .then(|| SignedDuration::from_mins(sign * i64::from(hours * 60 + minutes)))
-}
-
-/// A day of the week in the languages whose `ls` may print one: English, German, French, Italian, Spanish, Dutch.
-fn is_weekday(field: &[u8]) -> bool {
-    const NAMES: [&str; 34] = [
-        "sun", "mon", "tue", "wed", "thu", "fri", "sat", "so", "mo", "di", "mi", "do", "fr", "sa",
-        "son", "die", "mit", "don", "fre", "sam", "dim", "lun", "mar", "mer", "jeu", "ven", "gio",
-        "sab", "dom", "mie", "jue", "vie", "zo", "za",
-    ];
-    let mut word = field;
-    while let [head @ .., b'.' | b','] = word {
-        word = head;
-    }
-    (2..=3).contains(&word.len())
-        && NAMES
-            .iter()
-            .any(|name| word.eq_ignore_ascii_case(name.as_bytes()))
 }

@@ -2,11 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    Line,
-    date::{Now, Order},
-    dos, eplf, ibm, mlsx, mvs, odd, tandem, unix, vms,
-};
+use super::{Line, date::Now, dos, eplf, ibm, mlsx, mvs, numeric::Order, odd, tandem, unix, vms};
 
 /// What a listing has told so far.
 #[derive(Clone, Debug)]
@@ -67,13 +63,14 @@ pub(super) enum Dialect {
     Tops20,
     Mpe,
     Wf,
+    DosNameFirst,
     SizeFirst,
     /// Names and nothing else. Never asked by itself: see [`super::reader`].
     Bare,
 }
 
 /// How many dialects there are.
-pub(super) const DIALECTS: usize = 21;
+pub(super) const DIALECTS: usize = 22;
 
 impl Dialect {
     /// All but bare names.
@@ -97,6 +94,7 @@ impl Dialect {
         Self::Tops20,
         Self::Mpe,
         Self::Wf,
+        Self::DosNameFirst,
         Self::SizeFirst,
     ];
 
@@ -127,6 +125,7 @@ impl Dialect {
             Self::Tops20 => odd::tops20(line),
             Self::Mpe => odd::mpe(line),
             Self::Wf => odd::wf(line, context),
+            Self::DosNameFirst => dos::name_first(line, context),
             Self::SizeFirst => odd::size_first(line, context),
             Self::Bare => odd::bare(line),
         }
@@ -136,7 +135,13 @@ impl Dialect {
     pub(super) fn has_orders(self) -> bool {
         matches!(
             self,
-            Self::Dos | Self::As400 | Self::Vm | Self::Os2 | Self::Os9 | Self::Wf
+            Self::Dos
+                | Self::As400
+                | Self::Vm
+                | Self::Os2
+                | Self::Os9
+                | Self::Wf
+                | Self::DosNameFirst
         )
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{
     Entry, Kind, Line, Modified,
-    date::{Order, numeric_date, twelve},
+    date::twelve,
     dialect::Context,
     kind_by_name,
-    scan::{clock, grouped, is_blank, is_number, next, rounded, to_u64},
+    numeric::{Order, numeric_date},
+    scan::{Fields, clock, grouped, is_blank, is_number, next, rounded, to_u64},
 };
 use crate::time::utc;
 
@@ -165,6 +166,49 @@ pub(super) fn parse_os2(line: &[u8], context: &Context) -> Option<Line> {
     let (year, month, day) = date;
     let mut entry = Entry::new(name, kind_by_name(kind, name));
     entry.size = size.filter(|_| kind == Kind::File);
+    entry.modified = Some(Modified {
+        timestamp: utc(year, month, day, clock)?,
+        precision: parts.into(),
+        zone_known: false,
+    });
+    entry.raw = line.to_vec();
+    Some(Line::Entry(entry))
+}
+
+/// Reads a line of `dir` as MS-DOS printed it: the name, blanks instead of the dot, the type, the size or `<DIR>`, the date
+/// and the time, and nothing behind it.
+pub(super) fn name_first(line: &[u8], context: &Context) -> Option<Line> {
+    let fields = Fields::new(line, 0);
+    let count = fields.len();
+    if !(4..=5).contains(&count) || line.first().is_none_or(|byte| is_blank(*byte)) {
+        return None;
+    }
+    let (mut clock, parts, half) = clock(fields.get(count - 1))?;
+    if !half.is_empty() {
+        clock = twelve(clock, half)?;
+    }
+    let (year, month, day) = numeric_date(fields.get(count - 2), context.order, Order::Mdy)?;
+    let size = match fields.get(count - 3) {
+        b"<DIR>" => None,
+        word => Some(grouped(word)?),
+    };
+    let mut name = fields.get(0).to_vec();
+    if count == 5 {
+        let extension = fields.get(1);
+        if extension.len() > 3 || name.len() > 8 {
+            return None;
+        }
+        name.push(b'.');
+        name.extend_from_slice(extension);
+    }
+    let kind = if size.is_none() {
+        Kind::Dir
+    } else {
+        Kind::File
+    };
+    let kind = kind_by_name(kind, &name);
+    let mut entry = Entry::new(name, kind);
+    entry.size = size.flatten();
     entry.modified = Some(Modified {
         timestamp: utc(year, month, day, clock)?,
         precision: parts.into(),

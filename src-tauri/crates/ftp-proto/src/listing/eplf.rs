@@ -8,14 +8,20 @@ use crate::Precision;
 /// Reads `+`, facts with a comma behind each, a tab, and the name.
 pub(super) fn parse(line: &[u8]) -> Option<Line> {
     let facts = line.strip_prefix(b"+")?;
-    let end = match facts.iter().position(|byte| *byte == b'\t') {
+    let tab = facts.iter().position(|byte| *byte == b'\t');
+    let end = match tab {
         Some(tab) => tab,
         // Somebody's editor, or server, made a blank of the tab.
         None => facts.iter().position(|byte| *byte == b' ')?,
     };
+    let ended = facts[..end].ends_with(b",")
+        || end == 0
+        || (tab.is_some()
+            && facts[..end].iter().all(|byte| *byte != b' ')
+            && b"/rsmiu".contains(&facts[0]));
     let (facts, name) = (&facts[..end], &facts[end + 1..]);
     // An empty list of facts is allowed; anything but facts is another dialect.
-    if name.is_empty() || !(facts.is_empty() || facts.ends_with(b",")) {
+    if name.is_empty() || !ended {
         return None;
     }
     let (mut dir, mut file) = (false, false);

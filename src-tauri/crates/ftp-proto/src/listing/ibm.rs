@@ -2,9 +2,9 @@
 
 use super::{
     Entry, Kind, Line, Modified,
-    date::{Order, numeric_date},
     dialect::Context,
     kind_by_name, lossy,
+    numeric::{Order, numeric_date},
     scan::{Fields, clock, is_blank, is_number, short, to_u64, trim},
 };
 use crate::{

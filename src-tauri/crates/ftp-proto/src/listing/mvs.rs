@@ -2,9 +2,10 @@
 
 use super::{
     Entry, Kind, Line, Modified,
-    date::{Date, Order, numeric_date},
+    date::Date,
     dialect::{Context, Heading},
     lossy,
+    numeric::{Order, numeric_date},
     scan::{Fields, is_number, short, to_u64},
 };
 use crate::{

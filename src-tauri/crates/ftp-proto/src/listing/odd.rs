@@ -2,9 +2,10 @@
 
 use super::{
     Entry, Kind, Line, Modified,
-    date::{Date, Order, dashed_month, numeric_date},
+    date::Date,
     dialect::{Context, Heading},
     kind_by_name, lossy,
+    numeric::{Order, dashed_month, numeric_date},
     scan::{Fields, clock, grouped, is_blank, is_number, next, short, to_u64, trim},
 };
 use crate::time::{Clock, utc};

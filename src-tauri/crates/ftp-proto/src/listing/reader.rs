@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     Entry, Kind, Line, ListParsers,
-    date::Order,
     dialect::{Context, DIALECTS, Dialect, Heading},
     mlsx::parse_mlsx,
+    numeric::Order,
     summary, vms,
 };
 

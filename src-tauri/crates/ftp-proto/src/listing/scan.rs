@@ -1,5 +1,7 @@
 //! What the dialects share: fields between blanks, numbers, and times of day.
 
+use jiff::SignedDuration;
+
 use crate::time::{Clock, leading_digits, milliseconds, number};
 
 /// As many fields as are looked at before the name; user names may have blanks.
@@ -233,4 +235,22 @@ pub(super) fn trim(mut text: &[u8]) -> &[u8] {
         text = rest;
     }
     text
+}
+
+/// `+0100`, `+01:00` or `Z`.
+pub(super) fn offset(field: &[u8]) -> Option<SignedDuration> {
+    let (sign, digits) = match field {
+        b"Z" => return Some(SignedDuration::ZERO),
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits {
+        [h1, h2, b':', m1, m2] | [h1, h2, m1, m2] => {
+            (short(&[*h1, *h2], 2)?, short(&[*m1, *m2], 2)?)
+        }
+        _ => return None,
+    };
+    (hours < 24 && minutes < 60)
+        .then(|| SignedDuration::from_mins(sign * i64::from(hours * 60 + minutes)))
 }

@@ -1,9 +1,8 @@
 //! HP NonStop (Tandem) Guardian.
 
 use super::{
-    Entry, Kind, Line, Modified,
-    date::dashed_month,
-    lossy,
+    Entry, Kind, Line, Modified, lossy,
+    numeric::dashed_month,
     scan::{Fields, clock, is_number, to_u64},
 };
 use crate::time::utc;

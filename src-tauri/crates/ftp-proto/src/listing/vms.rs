@@ -1,9 +1,8 @@
 //! OpenVMS: the output of `DIRECTORY`, as its FTP servers (UCX, TCP/IP Services, MultiNet, TCPware) send it.
 
 use super::{
-    Entry, Kind, Line, Modified,
-    date::dashed_month,
-    lossy,
+    Entry, Kind, Line, Modified, lossy,
+    numeric::dashed_month,
     scan::{clock, is_blank, is_number, short, to_u64, trim},
 };
 use crate::{
@@ -83,7 +82,7 @@ fn named(name: &[u8]) -> Option<Entry> {
 
 #[derive(Default)]
 struct Facts {
-    blocks: Option<u64>,
+    bytes: Option<u64>,
     modified: Option<Modified>,
     owner: Option<Box<str>>,
     group: Option<Box<str>>,
@@ -123,9 +122,9 @@ impl Facts {
                     precision,
                     zone_known: false,
                 });
-            } else if let Some(blocks) = blocks(word) {
+            } else if let Some(bytes) = bytes(word) {
                 // The first number is what is used; others are allocated, or fragments.
-                facts.blocks = facts.blocks.or(Some(blocks));
+                facts.bytes = facts.bytes.or(Some(bytes));
             } else {
                 let words = [word, b" ", after].concat().to_ascii_lowercase();
                 let says = |text: &str| words.windows(text.len()).any(|w| w == text.as_bytes());
@@ -143,7 +142,7 @@ impl Facts {
     }
 
     fn says_something(&self) -> bool {
-        self.blocks.is_some() || self.modified.is_some() || self.refused || self.owner.is_some()
+        self.bytes.is_some() || self.modified.is_some() || self.refused || self.owner.is_some()
     }
 
     /// `GROUP,USER` or `USER`.
@@ -162,7 +161,7 @@ impl Facts {
 
     fn store(self, entry: &mut Entry) {
         if entry.kind == Kind::File {
-            entry.size = self.blocks.and_then(|blocks| blocks.checked_mul(BLOCK));
+            entry.size = self.bytes;
             entry.size_rounded = entry.size.is_some();
         }
         entry.modified = self.modified;
@@ -181,14 +180,19 @@ fn time(rest: &[u8]) -> (Clock, Precision, &[u8]) {
     }
 }
 
-/// `12` or `12/15`, used and allocated.
-fn blocks(word: &[u8]) -> Option<u64> {
+/// `12` or `12/15`, used and allocated, in bytes; some count in `KB`.
+fn bytes(word: &[u8]) -> Option<u64> {
+    let (word, unit) = match word.strip_suffix(b"KB") {
+        Some(number) => (number, 1024),
+        None => (word, BLOCK),
+    };
     let used = match word.iter().position(|byte| *byte == b'/') {
         Some(slash) if is_number(&word[slash + 1..]) => &word[..slash],
         Some(_) => return None,
         None => word,
     };
-    to_u64(used)
+    let used = used.strip_suffix(b"KB").unwrap_or(used);
+    to_u64(used)?.checked_mul(unit)
 }
 
 /// `RWED,RWED,RE,`: system, owner, group and world; the letters that Unix has too.
