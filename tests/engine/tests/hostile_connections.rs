@@ -217,7 +217,9 @@ async fn a_reconnection_for_tickets_does_not_change_the_folder_that_is_listed() 
             .expect("LIST*")
             .say("150 here")
             .accept_data_tls(silent.clone())
-            .send_data(format!("-rw-r--r-- 1 a b 5 Jan 1 2020 {name}\r\n"))
+            .send_data(format!(
+                "drwxr-xr-x 1 a b 5 Jan 1 2020 .\r\n-rw-r--r-- 1 a b 5 Jan 1 2020 {name}\r\n"
+            ))
             .close_data()
             .say("226 done")
     };

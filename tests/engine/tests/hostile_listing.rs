@@ -51,6 +51,10 @@ async fn names_that_are_paths_come_through_and_are_never_used() {
             listing.extend_from_slice(name);
             listing.extend_from_slice(b"\r\n");
         }
+        if !mlsd {
+            // As `ls -a` has it.
+            listing.extend_from_slice(b"drwxr-xr-x 1 a b 5 Jan 1 2020 .\r\n");
+        }
         let begin = if mlsd { Script::logged_in() } else { old() };
         let pattern = if mlsd { "MLSD*" } else { "LIST*" };
         let script = begin

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Config, Download, Error, ErrorKind, Listing, LogKind, SessionFacts, Upload,
+    Config, Download, Error, ErrorKind, LogKind, SessionFacts, Speed, Upload,
     driver::{Driver, Job, Shared},
     names,
 };
@@ -18,6 +18,7 @@ const QUEUE: usize = 64;
 pub struct Client {
     jobs: mpsc::Sender<Job>,
     shared: Arc<Shared>,
+    speed: Speed,
 }
 
 impl Client {
@@ -28,10 +29,15 @@ impl Client {
     /// [`ErrorKind::PlaintextRefused`] and [`ErrorKind::LoginRefused`].
     pub async fn connect(config: Config) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new());
+        let speed = config.speed.clone();
         let driver = Driver::connect_patiently(config, shared.clone()).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         tokio::spawn(driver.run(queue));
-        Ok(Self { jobs, shared })
+        Ok(Self {
+            jobs,
+            shared,
+            speed,
+        })
     }
 
     /// What is known of the session.
@@ -41,6 +47,13 @@ impl Client {
     #[must_use]
     pub fn facts(&self) -> Arc<SessionFacts> {
         self.shared.facts().expect("set when the session began")
+    }
+
+    /// The limits of speed that all transfers of this session pass through, those of [`Config::speed`]: they can be changed at any
+    /// time.
+    #[must_use]
+    pub const fn speed(&self) -> &Speed {
+        &self.speed
     }
 
     /// True where the connection is known to be gone.
@@ -110,23 +123,12 @@ impl Client {
         self.run(move |driver| Box::pin(driver.cwd(command))).await
     }
 
-    /// Goes to the parent directory: CDUP, else CWD `..`.
+    /// Goes to the parent directory: CDUP, else CWD `..`, else CWD with the parent's path.
     ///
     /// # Errors
     /// What the server refuses.
     pub async fn cdup(&self) -> Result<(), Error> {
-        let up = RemotePath::try_from("..").map_err(Error::argument)?;
-        self.run(move |driver| {
-            Box::pin(async move {
-                match driver.cwd(Command::Cdup).await {
-                    Err(error) if *error.kind() == ErrorKind::Unsupported => {
-                        driver.cwd(Command::Cwd(up)).await
-                    }
-                    outcome => outcome,
-                }
-            })
-        })
-        .await
+        self.run(|driver| Box::pin(driver.go_up())).await
     }
 
     /// Makes one directory (MKD).
@@ -232,14 +234,6 @@ impl Client {
         .await
     }
 
-    /// The entries of a directory, the working directory without `path`: MLSD, else LIST.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] and what else the server refuses.
-    pub async fn list(&self, path: Option<&RemotePath>) -> Result<Listing, Error> {
-        Listing::open(self, path.cloned()).await
-    }
-
     /// Fetches a file from `offset` on (RETR, with REST before it).
     ///
     /// # Errors
@@ -299,23 +293,43 @@ impl Client {
     /// # Errors
     /// Those of the connection.
     pub async fn abor(&self) -> Result<(), Error> {
+        self.aborting().await
+    }
+
+    /// The same without waiting for what comes of it: the transfer's owner finds out, by an error that carries the server's 426.
+    pub fn abor_at_once(&self) {
+        tokio::spawn(self.aborting());
+    }
+
+    /// The request is made at once; the future waits for its end.
+    fn aborting(&self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
         // Stored until the transfer is watched, so it can't be missed; a session without one answers the job.
-        let _waiting = Waiting::new(&self.shared);
+        let waiting = Waiting::new(&self.shared);
+        let mut aborted = self.shared.aborted.subscribe();
         self.shared.abort.notify_one();
-        let shared = self.shared.clone();
-        self.run(move |driver| {
-            Box::pin(async move {
-                // Not taken by a transfer: then take it back, and ask.
-                let pending = shared.abort.notified();
-                tokio::pin!(pending);
-                if pending.as_mut().enable() {
-                    driver.abort(false).await.map(drop)
-                } else {
-                    Ok(())
-                }
-            })
-        })
-        .await
+        let client = self.clone();
+        async move {
+            let _waiting = waiting;
+            let shared = client.shared.clone();
+            let idle = client.run(move |driver| {
+                Box::pin(async move {
+                    // Not taken by a transfer: then take it back, and ask.
+                    let pending = shared.abort.notified();
+                    tokio::pin!(pending);
+                    if pending.as_mut().enable() {
+                        driver.abort(false).await.map(drop)
+                    } else {
+                        Ok(())
+                    }
+                })
+            });
+            tokio::select! {
+                biased;
+                // Its owner may be the one who waits here, so that isn't waited for.
+                _ = aborted.changed() => client.ended().map_or(Ok(()), Err),
+                outcome = idle => outcome,
+            }
+        }
     }
 
     /// Says goodbye (QUIT) and closes the connection.

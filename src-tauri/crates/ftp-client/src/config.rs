@@ -9,9 +9,9 @@ use ftp_net::{
     Dialer, NetError, Proxy, Timeouts,
     tls::{ClientTls, TlsOptions, Trust},
 };
-use ftp_proto::{Argument, Charset, Secret};
+use ftp_proto::{Argument, Charset, Secret, listing::ListParsers};
 
-use crate::{DataOptions, Error, HostMemory, KeepAlive, Reconnect};
+use crate::{DataOptions, Error, HostMemory, KeepAlive, Reconnect, Speed, constants};
 
 /// How a connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -82,7 +82,7 @@ impl Login {
     /// Never: the two words hold nothing that is refused.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self::new("anonymous", "anonymous@").expect("plain words")
+        Self::new(constants::DEFAULT_USER, constants::DEFAULT_PASSWORD).expect("plain words")
     }
 
     /// True where the password is no secret.
@@ -147,6 +147,10 @@ pub struct Config {
     /// Refuse data connections that don't resume the TLS session of the control connection: only the server itself can
     /// resume it, so nobody else can have taken the connection over.
     pub require_resumption: bool,
+    /// Parsers of one's own for the lines of listings, before or after those that are built in.
+    pub list_parsers: ListParsers,
+    /// Limits of speed, for all transfers together. Clones of a configuration share them.
+    pub speed: Speed,
     /// What was learned of servers; share one between all clients of a program.
     pub hosts: HostMemory,
     /// Is told every line of the protocol, passwords masked.
@@ -183,6 +187,8 @@ impl Config {
             language: None,
             clear_control: false,
             require_resumption: false,
+            list_parsers: ListParsers::new(),
+            speed: Speed::default(),
             hosts: HostMemory::default(),
             observer: None,
         }

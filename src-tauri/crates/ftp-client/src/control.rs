@@ -5,7 +5,7 @@ use std::{
 
 use bytes::BytesMut;
 use ftp_net::{NetError, Stream, Timeouts, Waited};
-use ftp_proto::{Command, Reply, ReplyDecoder, ReplyError, escape};
+use ftp_proto::{Command, PathStyle, Reply, ReplyDecoder, ReplyError, escape};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Error, ErrorKind, LogEvent, LogKind, Observer};
@@ -33,6 +33,8 @@ pub(crate) struct Control {
     lenient: bool,
     /// The last reply was the end of a transfer, which some servers say twice.
     may_repeat: bool,
+    /// How the server writes paths.
+    pub(crate) style: PathStyle,
     /// Why nothing more can be done with it.
     dead: Option<Error>,
 }
@@ -49,6 +51,7 @@ impl Control {
             round_trip: None,
             lenient: false,
             may_repeat: false,
+            style: PathStyle::default(),
             dead: None,
         }
     }
@@ -115,12 +118,23 @@ impl Control {
     pub(crate) async fn send_all(&mut self, commands: &[Command]) -> Result<(), Error> {
         if self.observer.is_some() {
             for command in commands {
-                self.log(LogKind::Sent, command.redacted());
+                self.log(LogKind::Sent, self.style.command(command).redacted());
             }
         }
+        let doing = commands.first().map_or_else(String::new, Command::redacted);
+        self.write_all(commands, &doing).await
+    }
+
+    /// Sends a command that the log shows as `shown`.
+    pub(crate) async fn send_shown(&mut self, command: &Command, shown: &str) -> Result<(), Error> {
+        self.log(LogKind::Sent, shown);
+        self.write_all(std::slice::from_ref(command), shown).await
+    }
+
+    async fn write_all(&mut self, commands: &[Command], doing: &str) -> Result<(), Error> {
         self.output.clear();
         for command in commands {
-            command.encode(&mut self.output);
+            self.style.command(command).encode(&mut self.output);
         }
         let limit = self.timeouts.reply;
         let Some(stream) = &mut self.stream else {
@@ -140,10 +154,7 @@ impl Control {
         };
         // The bytes of a password don't stay in memory longer than they must.
         self.output.iter_mut().for_each(|byte| *byte = 0);
-        outcome.map_err(|error| {
-            let doing = commands.first().map_or_else(String::new, Command::redacted);
-            self.kill(Error::net(doing, error))
-        })
+        outcome.map_err(|error| self.kill(Error::net(doing, error)))
     }
 
     /// True where something has come that nobody has read yet.

@@ -11,14 +11,14 @@ use ftp_net::{
     copy::{self, Bound, Copied, CopyOptions, GOODBYE, Progress},
     shutdown_orderly,
 };
-use ftp_proto::{Command, RemotePath};
+use ftp_proto::{Command, RemotePath, Reply};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep},
 };
 
 use crate::{
-    Client, Error, ErrorKind,
+    Client, Error, ErrorKind, Masks, StreamOptions,
     driver::{Finished, Kept, Opened, Whole},
 };
 
@@ -55,6 +55,8 @@ struct Transfer {
     timer: Option<Pin<Box<Sleep>>>,
     throttles: Throttles,
     pace: Pace,
+    /// The final replies that mean success.
+    expected: Masks,
     /// Until the limits are looked at again.
     pause: Option<Pin<Box<Sleep>>>,
     ended: bool,
@@ -121,27 +123,50 @@ impl Transfer {
                         driver.allocate(&command, offset, size).await?;
                     }
                     driver.wanted_type = wanted_type;
-                    let mut opened = driver.open_sized(command.clone(), offset, size).await;
+                    let mut opened = driver.open_named(command.clone(), offset, size, true).await;
                     if let Err(error) = &opened
                         && driver.demands_allocation(error, size)
                     {
                         driver.allocate(&command, offset, size).await?;
-                        opened = driver.open_sized(command, offset, size).await;
+                        opened = driver.open_named(command, offset, size, true).await;
                     }
                     driver.wanted_type = b'I';
                     Ok((opened?, idle))
                 })
             })
             .await?;
-        let mut transfer = Self::new(client, opened, doing, idle);
-        transfer.stream.upload = upload;
+        let mut transfer = Self::new(client, opened, doing, idle, upload);
         transfer.source = source;
         transfer.target = target;
         transfer.unmeasured = wanted_type == b'A' && !upload;
         Ok(transfer)
     }
 
-    fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
+    async fn open_custom(
+        client: &Client,
+        command: Command,
+        options: StreamOptions,
+        upload: bool,
+    ) -> Result<Self, Error> {
+        let doing = command.redacted();
+        let expected = options.expected.clone();
+        let (opened, idle) = client
+            .run(move |driver| {
+                Box::pin(async move {
+                    let idle = driver.config.timeouts.idle;
+                    Ok((driver.open_custom(command, &options).await?, idle))
+                })
+            })
+            .await?;
+        let mut transfer = Self::new(client, opened, doing, idle, upload);
+        if !expected.is_empty() {
+            transfer.expected = expected;
+        }
+        Ok(transfer)
+    }
+
+    fn new(client: &Client, opened: Opened, doing: String, idle: Duration, upload: bool) -> Self {
+        let throttles = client.speed().with(upload, &Throttles::default());
         let Opened {
             stream,
             finished,
@@ -151,7 +176,7 @@ impl Transfer {
             ended: stream.is_none(),
             stream: Lent {
                 stream,
-                upload: false,
+                upload,
                 kept: finished.kept(),
             },
             finished,
@@ -166,15 +191,17 @@ impl Transfer {
             doing,
             idle,
             timer: None,
-            throttles: Throttles::default(),
-            pace: Pace::new(Throttles::default()),
+            pace: Pace::new(throttles.clone()),
+            throttles,
+            expected: Masks::from("2xx"),
             pause: None,
         }
     }
 
-    fn throttled(mut self, throttles: Throttles) -> Self {
-        self.pace = Pace::new(throttles.clone());
-        self.throttles = throttles;
+    fn throttled(mut self, own: &Throttles) -> Self {
+        let upload = self.stream.upload;
+        self.throttles = self.client.speed().with(upload, own);
+        self.pace = Pace::new(self.throttles.clone());
         self
     }
 
@@ -203,7 +230,7 @@ impl Transfer {
         let idle = self.idle;
         let timer = self
             .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + idle)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
         ready!(timer.as_mut().poll(cx));
         let error = NetError::Timeout {
             what: Waited::Data,
@@ -277,6 +304,10 @@ impl Transfer {
 
     /// The server's word, after the data connection was closed in good order.
     async fn conclude(self) -> Result<(), Error> {
+        self.concluded().await.map(drop)
+    }
+
+    async fn concluded(self) -> Result<Reply, Error> {
         let moved = self.moved;
         let whole = |(path, offset): &(RemotePath, u64)| Whole {
             path: path.clone(),
@@ -289,8 +320,8 @@ impl Transfer {
             _ => None,
         };
         let reply = self.finished.complete_as(whole).await?;
-        if !reply.code.is_completion() {
-            return Err(Error::refused(self.doing, reply));
+        if !self.expected.matches(reply.code) {
+            return Err(Error::unexpected(self.doing, reply, self.expected));
         }
         // vsftpd lists a folder that it can't read as an empty one, and says so only here: "226 Transfer done (but
         // failed to open directory)." Taken for empty, it would make a mirror delete what is in it.
@@ -318,9 +349,9 @@ impl Transfer {
                     Err(Error::new(ErrorKind::Truncated, self.doing))
                 }
                 Err(error) if error.is_fatal() => Err(error),
-                _ => Ok(()),
+                _ => Ok(reply),
             },
-            _ => Ok(()),
+            _ => Ok(reply),
         }
     }
 }
@@ -342,8 +373,13 @@ impl Download {
         Ok(Self(Transfer::open(client, command, 0, None, b'A').await?))
     }
 
-    pub(crate) fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
-        Self(Transfer::new(client, opened, doing, idle))
+    pub(crate) async fn open_custom(
+        client: &Client,
+        command: Command,
+        options: StreamOptions,
+    ) -> Result<Self, Error> {
+        let transfer = Transfer::open_custom(client, command, options, false).await?;
+        Ok(Self(transfer))
     }
 
     /// How many bytes the server said would come, as it opened the transfer: `150 Opening … (1234 bytes).` Some tell the size of the
@@ -353,10 +389,15 @@ impl Download {
         self.0.announced
     }
 
-    /// Puts it under limits of speed, in place of those it had. They may change while it runs.
+    pub(crate) fn new(client: &Client, opened: Opened, doing: String, idle: Duration) -> Self {
+        Self(Transfer::new(client, opened, doing, idle, false))
+    }
+
+    /// Puts it under limits of speed of its own, in place of those it had, besides those of the [client](Client::speed). They may change
+    /// while it runs.
     #[must_use]
     pub fn throttled(self, throttles: Throttles) -> Self {
-        Self(self.0.throttled(throttles))
+        Self(self.0.throttled(&throttles))
     }
 
     /// Copies what is left into `file`, from the file's present position on, by the fastest way there is, and
@@ -410,7 +451,15 @@ impl Download {
     /// # Errors
     /// [`ErrorKind::Truncated`] where it was not read to its end (then the transfer is given up), and what the server
     /// says instead of 226.
-    pub async fn finish(mut self) -> Result<(), Error> {
+    pub async fn finish(self) -> Result<(), Error> {
+        self.finish_with_reply().await.map(drop)
+    }
+
+    /// The same, and what the server said.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub async fn finish_with_reply(mut self) -> Result<Reply, Error> {
         if !self.0.ended {
             return Err(Error::new(ErrorKind::Truncated, self.0.doing.clone()));
         }
@@ -418,7 +467,7 @@ impl Download {
             // The peer has closed already and may not take our goodbye any more.
             let _ = shutdown_orderly(&mut stream, GOODBYE).await;
         }
-        self.0.conclude().await
+        self.0.concluded().await
     }
 
     /// Gives the transfer up by ABOR and waits until the session is clean.
@@ -461,17 +510,26 @@ impl Upload {
         Self::of(Transfer::open(client, command, 0, None, b'A').await?)
     }
 
-    fn of(transfer: Transfer) -> Result<Self, Error> {
-        if transfer.stream.stream.is_none() {
-            return Err(Error::new(ErrorKind::Protocol, transfer.doing));
-        }
-        Ok(Self(transfer))
+    pub(crate) async fn open_custom(
+        client: &Client,
+        command: Command,
+        options: StreamOptions,
+    ) -> Result<Self, Error> {
+        Self::of(Transfer::open_custom(client, command, options, true).await?)
     }
 
-    /// Puts it under limits of speed, in place of those it had. They may change while it runs.
+    fn of(transfer: Transfer) -> Result<Self, Error> {
+        match transfer.stream.stream {
+            Some(_) => Ok(Self(transfer)),
+            None => Err(Error::new(ErrorKind::Protocol, transfer.doing)),
+        }
+    }
+
+    /// Puts it under limits of speed of its own, in place of those it had, besides those of the [client](Client::speed). They may change
+    /// while it runs.
     #[must_use]
     pub fn throttled(self, throttles: Throttles) -> Self {
-        Self(self.0.throttled(throttles))
+        Self(self.0.throttled(&throttles))
     }
 
     /// Sends `file` from its present position to its end by the fastest way there is, and waits for the
@@ -496,7 +554,15 @@ impl Upload {
     ///
     /// # Errors
     /// Those of the connection, and what the server says instead of 226.
-    pub async fn finish(mut self) -> Result<(), Error> {
+    pub async fn finish(self) -> Result<(), Error> {
+        self.finish_with_reply().await.map(drop)
+    }
+
+    /// The same, and what the server said.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub async fn finish_with_reply(mut self) -> Result<Reply, Error> {
         if let Some(mut stream) = self.0.stream.stream.take() {
             // ProFTPD sends the end of a zlib stream of its own.
             let packed = stream.deflate_counts().is_some();
@@ -510,12 +576,12 @@ impl Upload {
                 // Its end may not have arrived.
                 self.0.target = None;
             }
-            return match (self.0.conclude().await, closed) {
-                (Ok(()), Err(error)) => Err(Error::net(doing, NetError::Io(error))),
+            return match (self.0.concluded().await, closed) {
+                (Ok(_), Err(error)) => Err(Error::net(doing, NetError::Io(error))),
                 (outcome, _) => outcome,
             };
         }
-        self.0.conclude().await
+        self.0.concluded().await
     }
 
     /// Gives the transfer up by ABOR and waits until the session is clean.

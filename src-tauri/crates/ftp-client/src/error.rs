@@ -8,7 +8,9 @@ use std::{
 };
 
 use ftp_net::{DeflateProblem, NetError, ProxyProblem, Waited, tls::CertificateProblem};
-use ftp_proto::{ArgumentError, Reply};
+use ftp_proto::{ArgumentError, Code, Reply};
+
+use crate::Masks;
 
 /// So many bytes of a reply that breaks the rules are shown.
 const DAMAGED: usize = 200;
@@ -25,6 +27,8 @@ struct Inner {
     doing: String,
     reply: Option<Reply>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// The replies that would have been right, where others than 2xx.
+    expected: Masks,
     /// Set when the connection was closed because of it.
     fatal: AtomicBool,
 }
@@ -102,6 +106,7 @@ impl Error {
             doing: doing.into(),
             reply: None,
             source: None,
+            expected: Masks::default(),
             fatal: AtomicBool::new(false),
         }))
     }
@@ -116,6 +121,7 @@ impl Error {
             doing: doing.into(),
             reply: None,
             source: Some(source.into()),
+            expected: Masks::default(),
             fatal: AtomicBool::new(false),
         }))
     }
@@ -126,6 +132,7 @@ impl Error {
             doing: doing.into(),
             reply: Some(reply),
             source: None,
+            expected: Masks::default(),
             fatal: AtomicBool::new(false),
         }))
     }
@@ -169,6 +176,23 @@ impl Error {
         Self::with_reply(refusal(&doing, &reply), doing, reply)
     }
 
+    /// The error that a reply to `doing` stands for where others were expected.
+    pub(crate) fn unexpected(doing: impl Into<String>, reply: Reply, expected: Masks) -> Self {
+        let doing = doing.into();
+        let kind = match reply.code.class() {
+            4 | 5 => refusal(&doing, &reply),
+            _ => ErrorKind::Protocol,
+        };
+        Self(Arc::new(Inner {
+            kind,
+            doing,
+            reply: Some(reply),
+            source: None,
+            expected,
+            fatal: AtomicBool::new(false),
+        }))
+    }
+
     /// An error in the caller's own words, for one who opens connections on behalf of others and can't even begin: there is no
     /// password, or no such site. Its kind is [`ErrorKind::Argument`], so that nobody tries again.
     pub fn of_caller(why: impl Into<String>) -> Self {
@@ -185,6 +209,27 @@ impl Error {
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
         self.0.reply.as_ref()
+    }
+
+    /// The replies that would have been right, where the server gave another one: `2xx` unless the operation wanted others. Empty
+    /// where the error is none of a reply.
+    #[must_use]
+    pub fn expected(&self) -> Masks {
+        match (self.received(), self.0.expected.is_empty()) {
+            (None, _) => Masks::default(),
+            (Some(_), true) => Masks::from("2xx"),
+            (Some(_), false) => self.0.expected.clone(),
+        }
+    }
+
+    /// The code of the reply that came instead. What a listing proved not to be there counts as 550.
+    #[must_use]
+    pub fn received(&self) -> Option<Code> {
+        match &self.0.reply {
+            Some(reply) => Some(reply.code),
+            None if self.0.kind == ErrorKind::NotFound => Code::new(550),
+            None => None,
+        }
     }
 
     /// Who has to act.
@@ -361,6 +406,9 @@ impl fmt::Display for Error {
             _ => f.write_str(doing)?,
         }
         if let Some(reply) = &self.0.reply {
+            if !self.0.expected.is_empty() {
+                write!(f, ": waiting for {}, but got", self.0.expected)?;
+            }
             let limit = match self.0.kind {
                 ErrorKind::Protocol => DAMAGED,
                 _ => WORDS,

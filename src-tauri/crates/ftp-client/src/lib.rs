@@ -20,8 +20,10 @@
 
 mod batch;
 mod client;
+mod command;
 mod compression;
 mod config;
+pub mod constants;
 mod control;
 mod data;
 mod deliver;
@@ -32,17 +34,23 @@ mod error;
 mod facts;
 mod files;
 mod hash;
+mod life;
 mod listing;
 mod memory;
 mod names;
+mod pieces;
 mod policy;
 mod space;
+mod speed;
 mod text;
 mod tree;
+mod trees;
+mod walk;
 mod ways;
 
 pub use batch::{BatchOptions, FetchFile, Fetched, StoreFile, StoreThen, Stored};
 pub use client::Client;
+pub use command::{CommandOptions, Masks, StreamOptions};
 pub use compression::Compression;
 pub use config::{Config, DataMode, LogEvent, LogKind, Login, Observer, TlsMode};
 pub use data::{Download, Upload};
@@ -56,9 +64,13 @@ pub use facts::{Security, SessionFacts};
 pub use hash::HashAlgorithm;
 pub use listing::Listing;
 pub use memory::HostMemory;
+pub use pieces::{Blocks, Lines};
 pub use policy::{Backoff, KeepAlive, Reconnect};
 pub use space::Space;
+pub use speed::Speed;
 pub use text::{LineEnd, TextDownload, TextUpload};
+pub use trees::{Moved, TreeOptions};
+pub use walk::{Found, ListCommand, ListOptions, Walk};
 pub use ways::{DataFacts, DataOptions, DataWay, PassiveCommand};
 
 /// What single replies say, for commands sent by [`Client::burst`].

@@ -56,6 +56,14 @@ pub(crate) struct Learned {
     pub(crate) reaches: Reaches,
     /// `LIST -a` is taken for a file's name.
     pub(crate) no_list_all: bool,
+    /// CWD takes one part of a path at a time.
+    pub(crate) one_by_one: bool,
+    /// Commands on files take names in the working directory and no paths.
+    pub(crate) bare_names: bool,
+    /// `LIST -a` is understood.
+    pub(crate) list_all: bool,
+    /// How far the clock that its listings go by is ahead of UTC, in seconds.
+    pub(crate) zone: Option<i32>,
     /// How it takes many commands at once.
     pub(crate) pipelining: Pipelining,
     /// Whether it reaches us.

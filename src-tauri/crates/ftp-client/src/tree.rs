@@ -98,7 +98,8 @@ impl Client {
                 }
                 // Not by `ask`, which would go home first.
                 let reply = driver.control.exchange(&Command::Pwd).await?;
-                Ok(ftp_proto::parse_257(reply.first_line())
+                Ok(driver
+                    .path_in(&reply)
                     .ok()
                     .filter(|_| reply.code.is_completion()))
             })

@@ -16,6 +16,7 @@ pub mod listing;
 mod path;
 mod pwd;
 mod reply;
+mod style;
 mod time;
 
 pub use addr::{
@@ -31,4 +32,5 @@ pub use line::{LineDecoder, LineError};
 pub use path::{Name, NameError, RemotePath};
 pub use pwd::{PwdError, parse_257, quote_257};
 pub use reply::{Code, Reply, ReplyDecoder, ReplyError};
+pub use style::PathStyle;
 pub use time::{Precision, TimeError, format_time, parse_time};

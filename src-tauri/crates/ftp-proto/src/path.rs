@@ -15,6 +15,12 @@ impl RemotePath {
         Self(b"/".to_vec())
     }
 
+    /// The empty path: the working directory, wherever that is.
+    #[must_use]
+    pub const fn here() -> Self {
+        Self(Vec::new())
+    }
+
     /// The path as it is sent.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

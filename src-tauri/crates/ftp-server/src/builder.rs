@@ -10,8 +10,10 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use vfs::Vfs;
 
 use crate::account::{Accounts, User, Users};
+use crate::custom::{CustomCommand, CustomCommands, is_verb};
 use crate::limits::{DataSession, Limits};
 use crate::server::{Config, RunningServer};
+use crate::verbs;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,9 @@ pub enum BuildError {
     /// The welcome text has a line break or another control character in it.
     #[error("the welcome text must be one line")]
     Welcome,
+    /// A command of one's own has a verb that is none, or that the server has already.
+    #[error("\"{0}\" can't be the verb of a command of one's own")]
+    Verb(String),
     /// The address can't be listened on.
     #[error("can't listen: {0}")]
     Bind(#[from] io::Error),
@@ -51,6 +56,7 @@ pub struct ServerBuilder {
     limits: Limits,
     passive_address: Option<Ipv4Addr>,
     data_ports: Option<RangeInclusive<u16>>,
+    commands: CustomCommands,
 }
 
 impl ServerBuilder {
@@ -138,6 +144,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds a command of one's own, under a verb of up to 16 letters and digits that the server doesn't have. HELP names it.
+    pub fn command(mut self, verb: &str, command: Arc<dyn CustomCommand>) -> Self {
+        self.commands.insert(verb.to_ascii_uppercase(), command);
+        self
+    }
+
     /// Listens (port 0: the system's choice) and serves until [`RunningServer::stop`] or until the result is dropped.
     ///
     /// # Errors
@@ -169,7 +181,12 @@ impl ServerBuilder {
         if welcome.chars().any(char::is_control) {
             return Err(BuildError::Welcome);
         }
+        let mut verbs = self.commands.keys();
+        if let Some(verb) = verbs.find(|verb| !is_verb(verb) || verbs::is_known(verb)) {
+            return Err(BuildError::Verb(verb.clone()));
+        }
         Ok(Config {
+            commands: self.commands,
             accounts,
             tls: self.tls,
             implicit: self.implicit,

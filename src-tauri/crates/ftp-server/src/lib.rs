@@ -27,6 +27,7 @@
 
 mod account;
 mod builder;
+mod custom;
 mod event;
 mod limits;
 mod server;
@@ -35,10 +36,11 @@ mod verbs;
 
 pub use account::{Account, Accounts, Authentication, User, Users};
 pub use builder::{BuildError, ServerBuilder};
+pub use custom::{Call, CustomAnswer, CustomCommand};
 pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
 pub use limits::{DataSession, Limits};
 pub use server::{RunningServer, Server};
 
 pub use ftp_net::tls::ServerTls;
-pub use ftp_proto::Secret;
+pub use ftp_proto::{Reply, Secret};
 pub use vfs;

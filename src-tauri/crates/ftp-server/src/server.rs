@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::account::Accounts;
 use crate::builder::ServerBuilder;
+use crate::custom::CustomCommands;
 use crate::event::{EndReason, EventKind, ServerEvent, SessionId};
 use crate::limits::{DataSession, Limits};
 use crate::session;
@@ -110,6 +111,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) passive_address: Option<Ipv4Addr>,
     pub(crate) data_ports: Option<RangeInclusive<u16>>,
+    pub(crate) commands: CustomCommands,
 }
 
 /// What all sessions share.

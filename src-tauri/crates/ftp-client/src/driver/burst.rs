@@ -18,6 +18,9 @@ const MOST_SURPLUS: usize = 8;
 impl Driver {
     /// One final reply for each command.
     pub(crate) async fn burst(&mut self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        if self.learned().bare_names {
+            return self.each_by_bare_name(&commands).await;
+        }
         let together = match self.pipelining() {
             Pipelining::Batch => true,
             Pipelining::Unknown if commands.len() >= WORTH_ASKING => self.probe().await?,

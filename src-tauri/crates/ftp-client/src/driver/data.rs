@@ -59,7 +59,7 @@ enum Accepted {
 impl Driver {
     /// Opens a data connection for `command`, beginning at `offset`.
     pub(crate) async fn open(&mut self, command: Command, offset: u64) -> Result<Opened, Error> {
-        self.open_for(&command, offset, None, false).await
+        self.open_named(command, offset, None, false).await
     }
 
     /// The same for a file that is known to be of this size. It may be compressed on its way.
@@ -73,7 +73,7 @@ impl Driver {
         self.open_for(&command, offset, size, packed).await
     }
 
-    async fn open_for(
+    pub(super) async fn open_for(
         &mut self,
         command: &Command,
         offset: u64,
@@ -151,7 +151,7 @@ impl Driver {
         let Wish {
             offset, unresumed, ..
         } = wish;
-        if self.astray.is_some() && super::depends_on_cwd(command) {
+        if self.must_go_home(command) {
             self.go_home().await?;
         }
         self.set_type(self.wanted_type).await?;

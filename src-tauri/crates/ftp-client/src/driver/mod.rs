@@ -7,10 +7,12 @@
 mod address;
 mod batch;
 mod burst;
+mod custom;
 mod data;
 mod idle;
 mod kind;
 mod packing;
+mod paths;
 mod secure;
 mod session;
 mod settle;
@@ -24,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize};
 use ftp_net::tls::TlsSession;
 use ftp_proto::{Command, Features, RemotePath, Reply};
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::files::time_of;
 use crate::{Config, Error, ErrorKind, LogKind, SessionFacts, control::Control};
@@ -50,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) abort: Notify,
     /// How many are waiting for an ABOR; a notification that none waits for any more is void.
     pub(crate) aborting: AtomicUsize,
+    /// How many times a running transfer was aborted.
+    pub(crate) aborted: watch::Sender<u64>,
     /// Why the connection is gone, for whoever comes too late.
     pub(crate) ended: Mutex<Option<Error>>,
 }
@@ -60,6 +64,7 @@ impl Shared {
             facts: Mutex::new(None),
             abort: Notify::new(),
             aborting: AtomicUsize::new(0),
+            aborted: watch::Sender::new(0),
             ended: Mutex::new(None),
         }
     }
@@ -103,6 +108,12 @@ pub(crate) struct Driver {
     pub(crate) cwd: Option<RemotePath>,
     /// Where the server is for the moment, because of a listing, if that is not `cwd`.
     astray: Option<RemotePath>,
+    /// The server has taken a path of several parts: it knows what that is.
+    whole_paths: bool,
+    /// The server stands where the next command wants it, on purpose.
+    placed: bool,
+    /// In which zone the server lists times was asked.
+    zone_asked: bool,
     /// MLSD was refused as unknown.
     no_mlsd: bool,
     /// The algorithm that HASH uses now, where we have chosen it.
@@ -220,13 +231,17 @@ impl Driver {
 
     /// A command, and its reply whatever it is.
     pub(crate) async fn ask(&mut self, command: &Command) -> Result<Reply, Error> {
+        if let Some((folder, bare)) = self.bare_form(command) {
+            return self.ask_from(folder, &bare).await;
+        }
         self.prepare(command).await?;
-        self.control.exchange(command).await
+        let reply = self.control.exchange(command).await?;
+        self.after_asking(command, reply).await
     }
 
     /// Leaves the server in the state that a command counts on.
     pub(crate) async fn prepare(&mut self, command: &Command) -> Result<(), Error> {
-        if self.astray.is_some() && depends_on_cwd(command) {
+        if self.must_go_home(command) {
             self.go_home().await?;
         }
         if self.rest_pending && !matches!(command, Command::Rest(_)) {
@@ -279,13 +294,13 @@ impl Driver {
                 "the way back to the working directory, which the server does not name",
             ));
         };
-        let command = Command::Cwd(home);
-        let reply = self.control.exchange(&command).await?;
-        if !reply.code.is_completion() {
-            return Err(Error::refused(command.redacted(), reply));
-        }
+        Box::pin(self.change_to(&home)).await?;
         self.astray = None;
         Ok(())
+    }
+
+    fn must_go_home(&self, command: &Command) -> bool {
+        self.astray.is_some() && !self.placed && depends_on_cwd(command)
     }
 
     /// Some servers keep an offset that no transfer used, and apply it to the next one.
@@ -319,27 +334,40 @@ impl Driver {
     }
 
     pub(crate) async fn cwd(&mut self, command: Command) -> Result<(), Error> {
-        // CDUP starts where the owner is, not where a listing went.
-        self.command(command.clone()).await?;
+        match &command {
+            Command::Cwd(path) => {
+                if !path.is_absolute() {
+                    self.return_home().await?;
+                }
+                self.change_to(path).await?;
+            }
+            // CDUP starts where the owner is, not where a listing went.
+            _ => drop(self.command(command.clone()).await?),
+        }
         self.arrived(command).await
     }
 
     /// The owner is somewhere else now, by this command.
     pub(crate) async fn arrived(&mut self, command: Command) -> Result<(), Error> {
         self.astray = None;
-        self.cwd = match (self.pwd().await, command) {
-            (Ok(path), _) => Some(path),
-            (Err(error), _) if self.control.dead().is_some() => return Err(error),
-            (Err(_), Command::Cwd(path)) if path.is_absolute() => Some(path),
-            (Err(_), _) => None,
+        let before = self.cwd.take();
+        self.cwd = match self.pwd().await {
+            Ok(path) => Some(path),
+            Err(error) if self.control.dead().is_some() => return Err(error),
+            // Where it should be, then.
+            Err(_) => match (command, before) {
+                (Command::Cwd(path), _) if path.is_absolute() => Some(path),
+                (Command::Cwd(path), Some(before)) => Some(before.join_path(&path).normalized()),
+                (Command::Cdup, Some(before)) => Some(before.parent().unwrap_or(before)),
+                _ => None,
+            },
         };
         Ok(())
     }
 
     pub(crate) async fn pwd(&mut self) -> Result<RemotePath, Error> {
         let reply = self.command(Command::Pwd).await?;
-        ftp_proto::parse_257(reply.first_line())
-            .map_err(|error| Error::with_source(ErrorKind::Protocol, "PWD", error))
+        self.path_in(&reply)
     }
 
     pub(crate) fn uses_mlsd(&self) -> bool {
@@ -355,12 +383,50 @@ impl Driver {
     }
 
     pub(crate) fn list_all_unknown(&self) {
-        self.learn(|learned| learned.no_list_all = true);
+        self.learn(|learned| (learned.no_list_all, learned.list_all) = (true, false));
+    }
+
+    pub(crate) fn list_all_known(&self) {
+        self.learn(|learned| learned.list_all = true);
+    }
+
+    pub(crate) fn doubts_list_all(&self) -> bool {
+        let learned = self.learned();
+        !learned.list_all && !learned.no_list_all && !self.is_well_known()
+    }
+
+    /// True where the habits of the server's kind were looked into.
+    pub(crate) fn is_well_known(&self) -> bool {
+        !matches!(self.kind, kind::Kind::Other | kind::Kind::OneByOne)
+    }
+
+    /// How far the clock that its listings go by is ahead of UTC, in seconds.
+    pub(crate) fn zone(&self) -> Option<i32> {
+        self.learned().zone
+    }
+
+    pub(crate) fn wants_zone(&self) -> bool {
+        let may_have_mdtm = self.features.is_empty() || self.features.has("MDTM");
+        !self.zone_asked && may_have_mdtm && self.zone().is_none()
+    }
+
+    /// True the first time in a session.
+    pub(crate) fn asks_zone(&mut self) -> bool {
+        let wants = self.wants_zone();
+        self.zone_asked = true;
+        wants
+    }
+
+    pub(crate) fn learn_zone(&self, offset: i32) {
+        self.learn(|learned| learned.zone = Some(offset));
     }
 
     /// Goes to a folder to list it, without the owner noticing.
     pub(crate) async fn visit(&mut self, path: RemotePath) -> Result<(), Error> {
-        self.command(Command::Cwd(path.clone())).await?;
+        if !path.is_absolute() {
+            self.return_home().await?;
+        }
+        self.change_to(&path).await?;
         self.astray = Some(path);
         Ok(())
     }
@@ -370,15 +436,6 @@ impl Driver {
             self.go_home().await?;
         }
         Ok(())
-    }
-
-    pub(crate) async fn rename(&mut self, from: RemotePath, to: RemotePath) -> Result<(), Error> {
-        let first = Command::Rnfr(from);
-        let reply = self.ask(&first).await?;
-        if !reply.code.is_intermediate() && !reply.code.is_completion() {
-            return Err(Error::refused(first.redacted(), reply));
-        }
-        self.command(Command::Rnto(to)).await.map(drop)
     }
 }
 
@@ -401,6 +458,7 @@ fn depends_on_cwd(command: &Command) -> bool {
         Command::Mlst(path) | Command::Mlsd(path) => path.as_ref().is_none_or(relative),
         // It was sent to the folder on purpose.
         Command::List(_)
+        | Command::Nlst(_)
         | Command::Type(_)
         | Command::Noop
         | Command::Quit

@@ -98,6 +98,7 @@ impl Driver {
         fresh.no_mlsd = self.no_mlsd;
         fresh.wanted_type = self.wanted_type;
         fresh.site_help = self.site_help.take();
+        fresh.zone_asked = self.zone_asked;
         *self = fresh;
         Ok(())
     }
@@ -187,6 +188,9 @@ impl Driver {
             cwd: None,
             astray: None,
             no_mlsd: false,
+            whole_paths: false,
+            placed: false,
+            zone_asked: false,
             hash_now: None,
             rest_pending: false,
             ways: super::ways::State::default(),

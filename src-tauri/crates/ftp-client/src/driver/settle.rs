@@ -13,6 +13,7 @@ impl Driver {
         } else {
             self.settle_by_steps().await?;
         }
+        self.learn_style().await?;
         self.choose_language().await?;
         if self.config.clear_control && self.tls.is_some() {
             self.clear_control().await?;

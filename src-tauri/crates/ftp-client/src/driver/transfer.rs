@@ -211,14 +211,24 @@ impl Driver {
                     let end = Ended { early, kept, counts };
                     return self.conclude(word.ok(), end, &doing).await;
                 }
-                () = shared.abort.notified(), if early.is_none() => {
+                () = shared.abort.notified() => {
                     if shared.aborting.load(Ordering::Acquire) == 0 {
                         continue;
                     }
+                    if early.is_some() {
+                        // There is nothing to abort any more.
+                        shared.aborted.send_modify(|count| *count += 1);
+                        continue;
+                    }
                     aborted = true;
-                    early = Some(self.abort(true).await.and_then(|_| {
-                        Err(Error::new(ErrorKind::Cancelled, &*doing))
+                    early = Some(self.abort(true).await.and_then(|reply| {
+                        Err(match reply.code.is_completion() {
+                            true => Error::new(ErrorKind::Cancelled, &*doing),
+                            false => Error::with_reply(ErrorKind::Cancelled, &*doing, reply),
+                        })
                     }));
+                    self.note_end();
+                    shared.aborted.send_modify(|count| *count += 1);
                 }
                 reply = self.control.next_reply(&doing), if early.is_none() => {
                     match reply {
@@ -382,11 +392,12 @@ impl Driver {
 
     async fn abort_replies(&mut self, first: Reply) -> Result<Reply, Error> {
         self.control.send(&Command::Pwd).await?;
-        let mut last = first;
+        let mut last = first.clone();
         for _ in 0..4 {
             let reply = self.control.reply("ABOR").await?;
             if reply.code.value() == 257 {
-                return Ok(last);
+                // The transfer's own.
+                return Ok(first);
             }
             last = reply;
         }

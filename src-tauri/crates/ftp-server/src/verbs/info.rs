@@ -26,16 +26,17 @@ pub(super) fn clnt() -> Answer {
     done(200, "Noted.")
 }
 
-pub(super) fn help(about: Option<&[u8]>) -> Answer {
+pub(super) fn help(session: &Session, about: Option<&[u8]>) -> Answer {
+    let own = session.config().commands.keys().map(String::as_str);
+    let all: Vec<&str> = TABLE.iter().map(|(verb, _)| *verb).chain(own).collect();
     if let Some(about) = about.filter(|a| !a.is_empty()) {
         let about = about.to_ascii_uppercase();
-        return match TABLE.iter().find(|(verb, _)| verb.as_bytes() == about) {
-            Some((verb, _)) => done(214, &format!("{verb} is supported.")),
+        return match all.iter().find(|verb| verb.as_bytes() == about) {
+            Some(verb) => done(214, &format!("{verb} is supported.")),
             None => Err(reply(502, "Not supported.")),
         };
     }
-    let verbs: Vec<&str> = TABLE.iter().map(|(verb, _)| *verb).collect();
-    let rows = verbs.chunks(8).map(|row| format!(" {}", row.join(" ")));
+    let rows = all.chunks(8).map(|row| format!(" {}", row.join(" ")));
     let lines = ["Supported:".to_owned()]
         .into_iter()
         .chain(rows)

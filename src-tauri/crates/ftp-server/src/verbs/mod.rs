@@ -1,6 +1,7 @@
 //! The verbs: a table of who may say what, the dispatch, and one file for each verb or tight family.
 
 mod auth;
+mod custom;
 mod data;
 mod dele;
 mod dirs;
@@ -96,6 +97,11 @@ const TABLE: &[(&str, Who)] = &[
     ("USER", Who::Encrypted),
 ];
 
+/// True for a verb that works here by itself.
+pub(crate) fn is_known(verb: &str) -> bool {
+    TABLE.iter().any(|(name, _)| *name == verb)
+}
+
 /// First words of clients that speak another protocol: nothing good can follow.
 const STRANGERS: &[&str] = &[
     "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "PATCH", "PRI", "EHLO", "HELO",
@@ -126,7 +132,7 @@ pub(crate) async fn run(session: &mut Session, command: Command) -> Answer {
         Command::Feat => feat::feat(session),
         Command::Opts(option) => feat::opts(session, option.as_bytes()),
         Command::Syst => info::syst(),
-        Command::Help(about) => info::help(about.as_ref().map(|a| a.as_bytes())),
+        Command::Help(about) => info::help(session, about.as_ref().map(|a| a.as_bytes())),
         Command::Noop => info::noop(),
         Command::Abor => info::abor(),
         Command::Allo(_) => info::allo(),
@@ -161,7 +167,7 @@ pub(crate) async fn run(session: &mut Session, command: Command) -> Answer {
         Command::Mfmt(time, path) => facts::mfmt(session, time, path.as_bytes()).await,
         Command::Site(what) => site::site(session, what.as_bytes()).await,
         Command::Other { verb, .. } if is_stranger(session, &verb) => Ok(refuse_stranger(session)),
-        Command::Other { .. } => Err(reply(500, "Unknown command.")),
+        Command::Other { verb, argument } => custom::custom(session, verb, argument).await,
         _ => Err(reply(502, "Not implemented.")),
     }
 }

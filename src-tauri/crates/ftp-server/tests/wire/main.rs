@@ -3,6 +3,7 @@
 
 mod abuse;
 mod client;
+mod custom;
 mod files;
 mod login;
 mod order;

@@ -62,7 +62,10 @@ pub fn questions(remote: &Tree, local: &Tree, options: &MirrorOptions) -> Questi
         if options.compare.hash {
             questions.hashes.push(key.clone());
         }
-        let known = node.modified.is_some_and(|modified| modified.zone_known);
+        // Minutes come from a listing whose zone was worked out: an hour off for the half of the year that has another time.
+        let known = node
+            .modified
+            .is_some_and(|modified| modified.zone_known && modified.precision >= Precision::Second);
         if options.compare.time && !known {
             questions.times.push(key.clone());
         }

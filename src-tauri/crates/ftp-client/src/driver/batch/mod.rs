@@ -49,18 +49,20 @@ impl Driver {
     pub(crate) async fn fetch_many(
         &mut self,
         files: Vec<FetchFile>,
-        options: BatchOptions,
+        mut options: BatchOptions,
         outcomes: Outcomes<Fetched>,
     ) -> Result<(), Error> {
+        options.throttles.push(self.config.speed.download.clone());
         self.move_many(&files, &options, &outcomes).await
     }
 
     pub(crate) async fn store_many(
         &mut self,
         files: Vec<StoreFile>,
-        options: BatchOptions,
+        mut options: BatchOptions,
         outcomes: Outcomes<Stored>,
     ) -> Result<(), Error> {
+        options.throttles.push(self.config.speed.upload.clone());
         self.move_many(&files, &options, &outcomes).await
     }
 
@@ -142,7 +144,7 @@ impl Driver {
 
     /// How the next files are moved: in a batch this way, perhaps as a trial of the way, or (`None`) one by itself.
     async fn plan<T: Item>(&mut self, left: usize) -> Result<Option<(Way, bool)>, Error> {
-        if self.disruptions >= PATIENCE {
+        if self.disruptions >= PATIENCE || self.learned().bare_names {
             return Ok(None);
         }
         match self.pipelining() {
