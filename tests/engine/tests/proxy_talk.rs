@@ -456,3 +456,61 @@ async fn what_a_proxy_can_t_be_told_is_refused_here() {
     }
     assert!(server.asked().is_empty(), "{:?}", server.asked());
 }
+
+/// Whatever comes, it ends at once, in an error or in a connection.
+#[tokio::test]
+async fn any_answer_comes_to_an_end() {
+    let mut state = 0x2545_f491_u32;
+    let mut chance = move |below: u32| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state % below
+    };
+    let good: [(ProxyKind, &[(usize, &[u8])]); 4] = [
+        (ProxyKind::Socks4, &[(11, &[0, 90, 0, 21, 127, 0, 0, 1])]),
+        (ProxyKind::Socks4a, &[(11, &[0, 90, 0, 21, 127, 0, 0, 1])]),
+        (
+            ProxyKind::Socks5,
+            &[(4, &[5, 0]), (10, &[5, 0, 0, 1, 127, 0, 0, 1, 0, 21])],
+        ),
+        (
+            ProxyKind::Http,
+            &[(20, b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\n")],
+        ),
+    ];
+    let mut connected = 0;
+    for round in 0..100 {
+        for (kind, steps) in good {
+            let steps: Vec<(usize, Vec<u8>)> = steps
+                .iter()
+                .map(|(count, answer)| {
+                    let mut answer = answer.to_vec();
+                    for _ in 0..chance(3) {
+                        let at = chance(answer.len() as u32) as usize;
+                        match chance(3) {
+                            0 => answer[at] = chance(256) as u8,
+                            1 => answer.insert(at, chance(256) as u8),
+                            _ => answer.truncate(at + 1),
+                        }
+                    }
+                    (*count, answer)
+                })
+                .collect();
+            let shown = format!("{kind:?} {round}: {steps:?}");
+            let server = BadProxy::start(steps, true).await;
+            let dialer = Dialer {
+                // Half an answer is waited for no longer.
+                limit: Duration::from_millis(50),
+                ..dialer(proxy(kind, server.addr(), Some(("me", ""))))
+            };
+            let ended =
+                tokio::time::timeout(Duration::from_secs(5), dialer.connect("127.0.0.1", 21));
+            match ended.await.unwrap_or_else(|_| panic!("{shown}: no end")) {
+                Ok(_) => connected += 1,
+                Err(error) => drop(problem(error)),
+            }
+        }
+    }
+    assert!(connected > 20, "{connected}");
+}

@@ -192,6 +192,37 @@ async fn a_bomb_is_found_out_and_a_well_packed_file_is_none() {
 }
 
 #[tokio::test]
+async fn any_damage_is_an_error_or_harmless() {
+    let plain = text(3000);
+    let packed = pack(&plain);
+    let mut state = 0x9e37_79b9_u32;
+    let mut chance = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as usize % below
+    };
+    for round in 0..500 {
+        let mut bad = packed.clone();
+        for _ in 0..=chance(3) {
+            let at = chance(bad.len());
+            match chance(4) {
+                0 => bad[at] ^= 1 << chance(8),
+                1 => bad.insert(at, chance(256) as u8),
+                2 => drop(bad.remove(at)),
+                _ => bad.truncate(at + 1),
+            }
+        }
+        let outcome = inflated(bad, InflateLimits::default());
+        match tokio::time::timeout(IDLE, outcome).await.unwrap() {
+            // The checksum says that nothing was lost.
+            Ok(got) => assert!(got == plain, "{round}"),
+            Err(error) => drop(problem(error)),
+        }
+    }
+}
+
+#[tokio::test]
 async fn copies_unpack_into_files_and_pack_from_them() {
     let plain = text(2_000_000);
     let (ours, mut theirs) = pair().await;
