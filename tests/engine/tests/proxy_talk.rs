@@ -467,7 +467,8 @@ async fn any_answer_comes_to_an_end() {
         state ^= state << 5;
         state % below
     };
-    let good: [(ProxyKind, &[(usize, &[u8])]); 4] = [
+    type Steps = &'static [(usize, &'static [u8])];
+    let good: [(ProxyKind, Steps); 4] = [
         (ProxyKind::Socks4, &[(11, &[0, 90, 0, 21, 127, 0, 0, 1])]),
         (ProxyKind::Socks4a, &[(11, &[0, 90, 0, 21, 127, 0, 0, 1])]),
         (
