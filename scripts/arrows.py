@@ -20,7 +20,7 @@ ALLOWED = {
     "vfs": set(),
     "vault": set(),
     "support": set(),
-    "fuzz": {"ftp-net", "ftp-proto"},
+    "fuzz": {"ftp-client", "ftp-net", "ftp-proto"},
     # The tests of the engine look at every crate from the outside.
     "engine-tests": {"support", "ftp-client", "ftp-net", "ftp-proto", "ftp-server", "transfer", "vault", "vfs"},
 }

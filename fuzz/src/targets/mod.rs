@@ -1,5 +1,7 @@
 //! One function for each decoder. A new one: a function in one of these files, and its line in that file's `TARGETS`.
 
+#[cfg(feature = "net")]
+mod answers;
 mod commands;
 mod listings;
 #[cfg(feature = "net")]
@@ -42,7 +44,7 @@ pub fn all() -> Vec<Target> {
         listings::TARGETS,
     ];
     #[cfg(feature = "net")]
-    groups.push(net::TARGETS);
+    groups.extend([net::TARGETS, answers::TARGETS]);
     groups.concat()
 }
 

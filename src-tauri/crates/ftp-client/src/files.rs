@@ -199,7 +199,8 @@ fn time_in(reply: &Reply) -> Result<Timestamp, ftp_proto::TimeError> {
 }
 
 /// The size that the reply before a transfer names: `150 Opening data connection for f (1234 bytes).`
-pub(crate) fn announced_size(reply: &Reply) -> Option<u64> {
+#[must_use]
+pub fn announced_size(reply: &Reply) -> Option<u64> {
     reply.lines.iter().rev().find_map(|line| {
         let end = line
             .windows(6)

@@ -159,7 +159,7 @@ impl Client {
         let replies = self.burst(commands).await?;
         for (reply, path) in replies.into_iter().zip(&left) {
             let hash = match reply.code.is_completion() {
-                true => found(algorithm, &reply, path),
+                true => hash_of(algorithm, &reply, path),
                 false => None,
             };
             hashes.push(hash);
@@ -266,7 +266,7 @@ impl Driver {
         if !reply.code.is_completion() {
             return Err(Error::refused(doing, reply));
         }
-        found(algorithm, &reply, path)
+        hash_of(algorithm, &reply, path)
             .ok_or_else(|| Error::with_reply(ErrorKind::Protocol, doing, reply.clone()))
     }
 }
@@ -280,8 +280,9 @@ fn quoted(path: &RemotePath) -> Option<Argument> {
     Argument::try_from([b"\"", names::plain(path).as_bytes(), b"\""].concat()).ok()
 }
 
-/// The word of the reply that is the hash. There are names that look like one.
-fn found(algorithm: HashAlgorithm, reply: &Reply, path: &RemotePath) -> Option<String> {
+/// The word of a reply that is the hash of this file, in small letters. There are names that look like one.
+#[must_use]
+pub fn hash_of(algorithm: HashAlgorithm, reply: &Reply, path: &RemotePath) -> Option<String> {
     let is_hash =
         |word: &[u8]| word.len() == algorithm.digits() && word.iter().all(u8::is_ascii_hexdigit);
     // Some leave the zeros out in front of a CRC.
@@ -350,7 +351,7 @@ mod tests {
             (String::new(), HashAlgorithm::Sha256, None),
         ] {
             let path = RemotePath::try_from("a file").unwrap();
-            let got = found(algorithm, &Reply::new(213, &text), &path);
+            let got = hash_of(algorithm, &Reply::new(213, &text), &path);
             assert_eq!(got, wanted.map(str::to_ascii_lowercase), "{text}");
         }
     }
@@ -373,13 +374,13 @@ mod tests {
             vec![hash.to_owned()],
         ] {
             let reply = Reply::multi(250, lines.iter().map(|line| line.clone().into_bytes()));
-            let got = found(HashAlgorithm::Md5, &reply, &path);
+            let got = hash_of(HashAlgorithm::Md5, &reply, &path);
             assert_eq!(got.as_deref(), Some(hash), "{lines:?}");
         }
         // A file that is named after its content.
         let reply = Reply::new(251, format!("{name} {name}"));
         assert_eq!(
-            found(HashAlgorithm::Md5, &reply, &path).as_deref(),
+            hash_of(HashAlgorithm::Md5, &reply, &path).as_deref(),
             Some(name)
         );
     }

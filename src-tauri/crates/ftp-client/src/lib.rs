@@ -75,7 +75,11 @@ pub use ways::{DataFacts, DataOptions, DataWay, PassiveCommand};
 
 /// What single replies say, for commands sent by [`Client::burst`].
 pub mod replies {
-    pub use crate::files::{size_of, time_of};
+    pub use crate::{
+        files::{announced_size, size_of, time_of},
+        hash::hash_of,
+        space::quota_of,
+    };
 }
 
 pub use ftp_net::{

@@ -91,6 +91,14 @@ impl Driver {
     }
 }
 
+/// What the answer to XQUOTA or SITE QUOTA tells.
+#[must_use]
+pub fn quota_of(reply: &Reply) -> Space {
+    let mut space = Space::default();
+    space.read(reply);
+    space
+}
+
 /// `213 1234`, or with words around.
 fn available(reply: &Reply) -> Option<u64> {
     let line = String::from_utf8_lossy(reply.first_line()).into_owned();
