@@ -114,19 +114,14 @@ fn proxy_url(input: &[u8]) -> u64 {
             let shown = proxy.to_string();
             check::printable(&shown);
             assert!(proxy.port != 0 && !proxy.host.is_empty());
-            let secret = proxy.login.as_ref().map(|login| &login.password);
-            if let Some(secret) =
-                secret.filter(|secret| secret.len() >= 8 && !proxy.host.contains(*secret))
-            {
-                let user = proxy
-                    .login
-                    .as_ref()
-                    .is_some_and(|login| login.user.contains(secret));
-                assert!(
-                    user || !shown.contains(secret),
-                    "a password is shown: {shown}"
-                );
-            }
+            // What is shown is the same whatever the password.
+            let other = proxy.clone().with_password("another");
+            assert_eq!(shown, other.to_string(), "a password is shown");
+            assert_eq!(
+                format!("{proxy:?}"),
+                format!("{other:?}"),
+                "a password is shown"
+            );
             shape([
                 1,
                 proxy.kind as u64,

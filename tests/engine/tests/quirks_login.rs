@@ -46,7 +46,7 @@ async fn a_reply_may_end_with_another_code_of_its_class() {
 #[tokio::test]
 async fn lines_end_in_whatever_way() {
     let script = Script::new()
-        .send("220-a\n b\r c\r\0220 d\0")
+        .send("220-a\n b\r c\r\x00220 d\0")
         .expect("USER me")
         .send("331 ?\r")
         .expect("PASS secret")
