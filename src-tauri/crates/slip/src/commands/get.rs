@@ -74,8 +74,9 @@ async fn to_stdout(url: &Url, connections: &Connections) -> Result<Status, Failu
                 )));
             }
         };
-        // Only for the check afterwards; a server without SIZE does as well.
+        // Only for the check afterwards; a server without SIZE does as well. Some say 0 of what they can't measure.
         let size = session.client.size(&path).await.ok();
+        let size = size.filter(|size| *size > 0);
         let file = stdout()?;
         let download = session.client.retr(&path, 0).await.map_err(failure)?;
         let copy = download.copy_to_file(file, moved.clone());
