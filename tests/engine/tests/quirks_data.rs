@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use engine_tests::{
     Log,
-    batches::{client_of, fetch, files, queues},
+    batches::{client_of, each, fetch, files, queues, went_together},
     connect,
     files::{get, put},
     path,
@@ -545,6 +545,44 @@ async fn pret_comes_before_passive_mode_where_the_server_has_it() {
     }
     assert_eq!(count(&log, "PRET"), 5);
     assert_in_step(&client).await;
+}
+
+/// Many files at once go the way that was found: by the other mode, or by EPSV alone.
+#[tokio::test]
+async fn batches_go_the_way_that_was_found() {
+    let refuses = queues()
+        .answering(&[("EPSV*", "500 EPSV?"), ("PASV", "502 PASV?")])
+        // In a hurry first.
+        .expect("EPSV")
+        .say("500 EPSV?")
+        .expect("RETR /f0")
+        .say("425 what connection?")
+        .then(dials("EPRT *", "RETR /f0", "0"))
+        .then(dials("PORT *", "RETR /f1", "1"))
+        .then(dials("PORT *", "RETR /f2", "2"))
+        .serve_rest();
+    let only_epsv = queues()
+        .expect("EPSV ALL")
+        .say("200 only EPSV")
+        .then(each(0..3))
+        .serve_rest();
+    for (script, all, way) in [
+        (refuses, false, DataWay::Port),
+        (only_epsv, true, DataWay::Epsv),
+    ] {
+        let peer = Peer::serve(script).await;
+        let (client, log) = client_of(&peer, |config| config.data_options.epsv_all = all).await;
+        let (outcomes, ended) = fetch(&client, files(3)).await;
+        ended.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
+        for (index, outcome) in outcomes {
+            let file = outcome.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
+            assert_eq!(file.data, index.to_string().as_bytes(), "{}", log.all());
+        }
+        assert!(went_together(&log), "{}", log.all());
+        assert_eq!(client.facts().data.way, Some(way));
+        assert_eq!(client.facts().data.fallback.is_some(), !all);
+        assert_in_step(&client).await;
+    }
 }
 
 /// An offset that a server keeps must not cut off the beginning of the next file.

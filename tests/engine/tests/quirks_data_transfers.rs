@@ -12,6 +12,7 @@ use engine_tests::{
     config_for, connect, entries,
     files::{get, get_by_copy, put, put_by_copy},
     path, pattern,
+    queueing::{add, finished, queue_to},
     scripted::{config, config_tls, sends},
 };
 use ftp_client::{
@@ -22,6 +23,7 @@ use support::{
     Authority, Gate, Kind, Options, Peer, ProxyRules, ProxyServer, RealServer, Script, Tls,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use transfer::{Direction, ItemKind, State};
 
 /// A session that is still in step answers this, and nothing else does.
 async fn assert_in_step(client: &Client) {
@@ -218,6 +220,55 @@ async fn a_refusal_after_the_last_byte_is_a_refusal() {
     ended.unwrap_or_else(|error| panic!("{error}\n{}", log.all()));
     let codes: Vec<_> = outcomes.values().map(Result::is_ok).collect();
     assert_eq!(codes, [true, false, true], "{}", log.all());
+}
+
+/// A file has another size by the time that it moves: what counts is what it has then. One that is neither the old nor the new is
+/// never put in place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_grows_or_shrinks_comes_as_it_is_now_or_not_at_all() {
+    for (before, after, well) in [("5", "8", true), ("20", "8", true), ("5", "9", false)] {
+        let script = Script::logged_in()
+            .answering(&[
+                ("SIZE *", &format!("213 {after}")),
+                ("MDTM *", "213 20200101000000"),
+            ])
+            .expect("SIZE /f")
+            .say(&format!("213 {before}"))
+            .then(sends("RETR /f", "12345678"))
+            .serve_rest();
+        let again = Script::logged_in()
+            .answering(&[
+                ("SIZE *", &format!("213 {after}")),
+                ("MDTM *", "213 20200101000000"),
+            ])
+            .then(sends("RETR /f", "12345678"))
+            .serve_rest();
+        let mut scripts = vec![again; 20];
+        scripts.insert(0, script);
+        let peer = Peer::serve_each(scripts).await;
+        let dir = tempfile::tempdir().unwrap();
+        let local = dir.path().join("f");
+        let (queue, log) = queue_to(config(&peer), 1);
+        let id = add(
+            &queue,
+            Direction::Download,
+            ItemKind::File,
+            &local,
+            "/f",
+        );
+        let item = finished(&queue, id).await;
+        queue.shutdown().await;
+        assert_eq!(
+            item.state == State::Done,
+            well,
+            "{before} {after}: {item:?}\n{}",
+            log.all()
+        );
+        assert_eq!(local.exists(), well);
+        if well {
+            assert_eq!(std::fs::read(&local).unwrap(), b"12345678");
+        }
+    }
 }
 
 /// The second 226 of a transfer comes when the next command is on its way: it must not be taken for its answer.
