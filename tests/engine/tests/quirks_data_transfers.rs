@@ -249,13 +249,7 @@ async fn a_file_that_grows_or_shrinks_comes_as_it_is_now_or_not_at_all() {
         let dir = tempfile::tempdir().unwrap();
         let local = dir.path().join("f");
         let (queue, log) = queue_to(config(&peer), 1);
-        let id = add(
-            &queue,
-            Direction::Download,
-            ItemKind::File,
-            &local,
-            "/f",
-        );
+        let id = add(&queue, Direction::Download, ItemKind::File, &local, "/f");
         let item = finished(&queue, id).await;
         queue.shutdown().await;
         assert_eq!(
