@@ -19,7 +19,9 @@ mod patient;
 mod reach;
 mod session;
 mod tls;
+mod trouble;
 mod wire;
+mod written;
 
 use std::{fmt, time::Duration};
 
