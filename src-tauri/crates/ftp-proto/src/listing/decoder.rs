@@ -253,6 +253,21 @@ mod tests {
         );
     }
 
+    /// Somebody could walk into it as into any other.
+    #[test]
+    fn a_second_current_folder_that_is_called_two_dots_is_the_one_above() {
+        let listing = b"type=cdir; /here\r\ntype=cdir; ..\r\ntype=cdir; sub\r\n";
+        let lines = all(ListingDecoder::mlsd(), &[listing]);
+        let kinds: Vec<_> = lines
+            .iter()
+            .map(|line| match line {
+                Line::Entry(entry) => entry.kind,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(kinds, [Kind::CurrentDir, Kind::ParentDir, Kind::Dir]);
+    }
+
     #[test]
     fn a_line_is_there_as_soon_as_its_end_is() {
         let mut decoder = ListingDecoder::mlsd();

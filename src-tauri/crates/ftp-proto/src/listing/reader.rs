@@ -325,7 +325,7 @@ impl Reader {
             && entry.name != b"."
         {
             if self.has_current && !entry.name.contains(&b'/') {
-                entry.kind = Kind::Dir;
+                entry.kind = super::kind_by_name(Kind::Dir, &entry.name);
             }
             self.has_current = true;
         }
