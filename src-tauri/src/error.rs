@@ -193,6 +193,7 @@ fn of_client(kind: &ErrorKind) -> (ErrorCode, &'static str) {
     match kind {
         ErrorKind::Resolve => (ErrorCode::Resolve, "There is no server of this name."),
         ErrorKind::Connect => (ErrorCode::Connect, "The server can't be reached."),
+        ErrorKind::Proxy => (ErrorCode::Connect, "The proxy did not make the connection."),
         ErrorKind::Timeout(_) => (ErrorCode::Timeout, "The server did not answer in time."),
         ErrorKind::Lost => (ErrorCode::Lost, "The connection was lost."),
         ErrorKind::Busy => (

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use vault::{Secret, SecretErrorKind, SiteId};
 
-use super::{Shell, Vault, log::Log, sessions::Session};
+use super::{Shell, Vault, log::Log, sessions::Session, site_settings::SiteSettings};
 use crate::{
     address::Address,
     dto::{
@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) pinned_before: bool,
     pub(crate) passive: bool,
     pub(crate) allow_plaintext: bool,
+    /// What else a saved site says of its connections.
+    pub(crate) settings: SiteSettings,
     /// The folder to begin in, if not where the login puts us.
     pub(crate) start: Option<RemotePath>,
     pub(crate) site: Option<String>,
@@ -197,7 +199,7 @@ pub(crate) fn config(
         };
         log.add(id, direction, event.text);
     };
-    Ok(Config {
+    let mut config = Config {
         port: plan.port,
         tls: plan.tls.into(),
         trust: plan.trust.clone(),
@@ -211,7 +213,9 @@ pub(crate) fn config(
         hosts: hosts.clone(),
         observer: Some(Arc::new(observer)),
         ..Config::new(plan.host.clone())
-    })
+    };
+    plan.settings.apply(&mut config);
+    Ok(config)
 }
 
 /// Finds out everything that the files and the keyring know. Blocks.
@@ -227,7 +231,9 @@ pub(crate) fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared
             if site.remember_password {
                 remembered_for = Some(id.as_str().to_owned());
             }
-            plan_of_site(site)?
+            let mut plan = plan_of_site(site)?;
+            plan.settings.find_proxy_password(vault);
+            plan
         }
         None => plan_of_address(&request)?,
     };
@@ -294,6 +300,7 @@ fn plan_of_site(site: vault::Site) -> Result<Plan> {
         pinned_before: false,
         passive: site.passive,
         allow_plaintext: site.allow_plaintext,
+        settings: SiteSettings::of(&site)?,
         start: match site.remote_path.as_str() {
             "" => None,
             path => Some(RemotePath::try_from(path)?),
@@ -330,6 +337,7 @@ fn plan_of_address(request: &ConnectRequest) -> Result<Plan> {
         pinned_before: false,
         passive: true,
         allow_plaintext: false,
+        settings: SiteSettings::default(),
         start: address
             .path
             .map(|path| RemotePath::try_from(path.as_slice()))

@@ -48,7 +48,7 @@ impl Entry {
     pub(crate) fn name_for_people(&self) -> String {
         match &self.name {
             EntryName::Local(name) => name.to_string_lossy().into_owned(),
-            EntryName::Remote(name) => String::from_utf8_lossy(name).into_owned(),
+            EntryName::Remote(name) => ftp_client::Charset::AUTO.decode(name).into_owned(),
             EntryName::Unparsed => String::from("(a line that could not be read)"),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ftp_client::{
-    Listing,
+    Charset, Listing,
     ftp_proto::{
         Precision as ListedPrecision,
         listing::{Entry as ListedEntry, Kind, Line},
@@ -86,6 +86,8 @@ fn of_entry(listed: ListedEntry) -> Option<(Entry, Row)> {
         Kind::CurrentDir | Kind::ParentDir => return None,
     };
     let size = listed.size.filter(|_| kind != RowKind::Folder);
+    // One that the server has rounded is shown, and no transfer is held to it.
+    let exact = listed.exact_size().filter(|_| kind != RowKind::Folder);
     let row = Row {
         size: size.map(Number::from),
         modified: listed
@@ -103,13 +105,13 @@ fn of_entry(listed: ListedEntry) -> Option<(Entry, Row)> {
         permissions: listed.permissions.map(mode_text),
         target: listed
             .target
-            .map(|target| String::from_utf8_lossy(&target).into_owned()),
-        ..Row::new(String::from_utf8_lossy(&listed.name).into_owned(), kind)
+            .map(|target| Charset::AUTO.decode(&target).into_owned()),
+        ..Row::new(Charset::AUTO.decode(&listed.name).into_owned(), kind)
     };
     let entry = Entry {
         name: EntryName::Remote(listed.name.into()),
         kind,
-        size,
+        size: exact,
     };
     Some((entry, row))
 }
@@ -134,7 +136,8 @@ mod tests {
         });
         let (entry, row) = describe(Line::Entry(listed)).unwrap();
         assert_eq!(entry.name, EntryName::Remote(b"caf\xe9".as_slice().into()));
-        assert_eq!(row.name, "caf\u{fffd}");
+        // As what it most likely is, since it is no UTF-8.
+        assert_eq!(row.name, "café");
         assert_eq!(row.modified, Some(Number::from(2000u64)));
         assert_eq!(row.precision, Some(Precision::Minute));
         assert_eq!(row.permissions.as_deref(), Some("rw-r-----"));
