@@ -79,6 +79,7 @@ impl Practice {
             pinned_before: false,
             passive: true,
             allow_plaintext: false,
+            settings: crate::state::site_settings::SiteSettings::default(),
             start: None,
             site: None,
             origin: Origin::Practice,

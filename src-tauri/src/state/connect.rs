@@ -285,6 +285,7 @@ pub(crate) fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared
 
 fn plan_of_site(site: vault::Site) -> Result<Plan> {
     let tls = TlsMode::from(site.tls);
+    let settings = SiteSettings::of(&site)?;
     Ok(Plan {
         title: if site.name.is_empty() {
             site.host.clone()
@@ -300,7 +301,7 @@ fn plan_of_site(site: vault::Site) -> Result<Plan> {
         pinned_before: false,
         passive: site.passive,
         allow_plaintext: site.allow_plaintext,
-        settings: SiteSettings::of(&site)?,
+        settings,
         start: match site.remote_path.as_str() {
             "" => None,
             path => Some(RemotePath::try_from(path)?),

@@ -303,7 +303,7 @@ mod tests {
             .unwrap();
         let listing = listings.get(listing.id).unwrap();
         assert_eq!(listing.entry(1).unwrap().name, name);
-        assert_eq!(listing.entry(1).unwrap().name_for_people(), "a\u{fffd}");
+        assert_eq!(listing.entry(1).unwrap().name_for_people(), "aÿ");
         assert_eq!(listing.entry(0).unwrap_err().code, ErrorCode::Argument);
         assert_eq!(listing.entry(2).unwrap_err().code, ErrorCode::StaleListing);
         assert!(listing.has(&name) && !listing.has(&EntryName::Remote(b"a".as_slice().into())));

@@ -388,7 +388,12 @@ async fn real_a_given_up_transfer_leaves_a_usable_session() {
                     }
                 }
             }
-            let small = get(&client, "/small", 0).await;
+            let mut small = get(&client, "/small", 0).await;
+            // Busy, pyftpdlib may close the next data connection in place of the one that was reset, and say nothing of it: the
+            // file that came short is an error, and the next try is another one.
+            if case.is(Kind::Pyftpdlib) && small.as_ref().is_err_and(|error| error.is_retryable()) {
+                small = get(&client, "/small", 0).await;
+            }
             let small = small.unwrap_or_else(|error| panic!("{}", say(&error.to_string())));
             assert_eq!(small, b"x", "{}", say("the next one"));
             let here = client.pwd().await;
@@ -475,20 +480,20 @@ async fn real_active_mode_where_there_is_one() {
         let mut config = config_for(&case.server, case.tls);
         config.data = DataMode::Active;
         let (client, log) = connect(config).await.unwrap();
-        let listed = client.list(Some(&path("/"))).await;
-        if case.is(Kind::Pyftpdlib) {
-            let (listed, _) = listed.unwrap().collect().await.unwrap();
-            assert_eq!(listed.len(), 1, "{}\n{}", case.name, log.all());
-            assert_eq!(
-                get(&client, "/f", 0).await.unwrap(),
-                b"hello",
-                "{}",
-                case.name
-            );
-            put(&client, "/g", b"up").await.unwrap();
-            assert_eq!(case.server.read("g"), b"up", "{}", case.name);
-        }
-        // aioftp has neither PORT nor EPRT; whatever comes of that, the session stays.
+        // aioftp has neither PORT nor EPRT: there the other mode serves.
+        let listed = client.list(Some(&path("/"))).await.unwrap();
+        let (listed, _) = listed.collect().await.unwrap();
+        assert_eq!(listed.len(), 1, "{}\n{}", case.name, log.all());
+        assert_eq!(
+            get(&client, "/f", 0).await.unwrap(),
+            b"hello",
+            "{}",
+            case.name
+        );
+        put(&client, "/g", b"up").await.unwrap();
+        assert_eq!(case.server.read("g"), b"up", "{}", case.name);
+        let way = client.facts().data.way.unwrap();
+        assert_eq!(way.is_active(), case.is(Kind::Pyftpdlib), "{}", case.name);
         assert_eq!(
             client.pwd().await.unwrap(),
             path("/"),

@@ -4,11 +4,7 @@ use std::{fmt, time::Duration};
 
 use ftp_proto::{Argument, Command, RemotePath, Reply};
 
-use crate::{
-    Client, Error, ErrorKind,
-    driver::{Driver, Kind},
-    names,
-};
+use crate::{Client, Error, ErrorKind, driver::Driver, names};
 
 /// How long a server may compute.
 pub(crate) const LIMIT: Duration = Duration::from_secs(600);
@@ -81,7 +77,9 @@ impl fmt::Display for HashAlgorithm {
 
 impl Client {
     /// The hash of a file on the server, by the first of `algorithms` that it has: HASH, else XSHA256 and its kin, as FEAT
-    /// names them, else the same as SITE commands, as SITE HELP names them. In hexadecimal, lower case. `None` where it has none of them. A server may compute for ten minutes.
+    /// names them, else the same as SITE commands, where FEAT names those or [`Client::has_site`] has found out what there is: it is not
+    /// asked here, for what is checked behind a transfer must not cost a round trip more than it has to. In hexadecimal, lower
+    /// case. `None` where it has none of them. A server may compute for ten minutes.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] and what else the server refuses; [`ErrorKind::Protocol`] for a reply without a hash.
@@ -213,10 +211,6 @@ impl Driver {
                 .map_err(Error::argument)?;
             self.command(Command::Opts(select)).await?;
             self.hash_now = Some(algorithm);
-        }
-        if self.kind == Kind::Other && self.hash_forms(algorithm, path).is_empty() {
-            // It may be one of SITE's own. The servers that we know have none of these.
-            self.has_site(algorithm.verbs()[0]).await?;
         }
         let mut refused = None;
         for form in self.hash_forms(algorithm, path) {

@@ -157,3 +157,45 @@ fn nonsense_is_refused() {
     };
     assert!(prepare(&vault, bad_pin).is_err());
 }
+
+#[test]
+fn what_a_site_says_of_its_connections_holds_in_the_window_too() {
+    let (_dir, vault) = vault();
+    let mut site = vault::Site::new("host").unwrap();
+    site.network.proxy = Some("socks5://gate@proxy.example:1081".into());
+    site.network.tls_min = Some(vault::TlsVersion::V13);
+    site.data.active_ports = Some((50_000, 50_010));
+    site.data.fallback = false;
+    site.timeout = Some(7);
+    let asks = |site: &vault::Site| ConnectRequest {
+        site: Some(site.id.as_str().into()),
+        ..request("", "")
+    };
+    vault.sites.save(site.clone()).unwrap();
+    remember_password(
+        &vault,
+        "socks5://gate@proxy.example:1081",
+        false,
+        Secret::new("through"),
+    )
+    .unwrap();
+    let plan = plan(&vault, asks(&site));
+    let config = config(&Arc::default(), &HostMemory::default(), None, &plan).unwrap();
+    let proxy = config.proxy.as_ref().unwrap();
+    assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.example", 1081));
+    assert_eq!(proxy.login.as_ref().unwrap().password, "through");
+    assert!(!format!("{:?}", plan.settings).contains("through"));
+    assert_eq!(config.tls_options.min, ftp_client::TlsVersion::V13);
+    assert_eq!(config.data_options.active_ports, Some(50_000..=50_010));
+    assert!(!config.data_options.fallback);
+    assert_eq!(config.timeouts.reply, std::time::Duration::from_secs(7));
+
+    // Connecting without what was asked for would be something else.
+    let mut bad = vault::Site::new("other").unwrap();
+    bad.network.certificate = Some("/no/such/file.pem".into());
+    vault.sites.save(bad.clone()).unwrap();
+    let Err(error) = prepare(&vault, asks(&bad)) else {
+        panic!("it can't be used");
+    };
+    assert!(error.message.contains("certificate"), "{error:?}");
+}

@@ -38,6 +38,8 @@ pub(crate) async fn run(hash: &cli::Hash, connections: &Connections) -> Result<S
             let Some(path) = path else {
                 return Err(Failure::usage(format!("{url}: this names no file")));
             };
+            // Who asks for nothing else wants every way looked for.
+            session.client.has_site("XMD5").await.map_err(failure)?;
             match session.client.hash(path, wanted).await.map_err(failure)? {
                 Some((algorithm, hash)) => Ok(Hashed {
                     algorithm: Some(algorithm.name()),
