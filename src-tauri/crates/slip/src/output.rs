@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 
 use ftp_client::ftp_proto::{
-    Charset, escape,
+    Charset, Precision, escape,
     listing::{Entry, Kind, permissions_text},
 };
 use serde::Serialize;
@@ -113,7 +113,11 @@ struct EntryObject<'a> {
     r#type: &'static str,
     size: Option<u64>,
     modified: Option<String>,
+    precision: Option<&'static str>,
+    zone_known: Option<bool>,
     permissions: Option<String>,
+    owner: Option<&'a str>,
+    group: Option<&'a str>,
     target: Option<std::borrow::Cow<'a, str>>,
     raw: std::borrow::Cow<'a, str>,
 }
@@ -154,7 +158,16 @@ impl ListWriter {
                 modified: entry
                     .modified
                     .map(|modified| modified.timestamp.to_string()),
+                precision: entry.modified.map(|modified| match modified.precision {
+                    Precision::Day => "day",
+                    Precision::Minute => "minute",
+                    Precision::Second => "second",
+                    Precision::Milli => "millisecond",
+                }),
+                zone_known: entry.modified.map(|modified| modified.zone_known),
                 permissions,
+                owner: entry.owner.as_deref(),
+                group: entry.group.as_deref(),
                 target: entry.target.as_deref().map(|to| self.charset.decode(to)),
                 raw: self.charset.decode(&entry.raw),
             });
@@ -187,7 +200,11 @@ impl ListWriter {
                 r#type: "unparsed",
                 size: None,
                 modified: None,
+                precision: None,
+                zone_known: None,
                 permissions: None,
+                owner: None,
+                group: None,
                 target: None,
                 raw: self.charset.decode(line),
             });

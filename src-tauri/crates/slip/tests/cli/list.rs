@@ -4,14 +4,18 @@ use support::{Peer, Script};
 
 use crate::harness::{Bench, Site, keys};
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 11] = [
+    "group",
     "modified",
     "name",
+    "owner",
     "permissions",
+    "precision",
     "raw",
     "size",
     "target",
     "type",
+    "zone_known",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,6 +43,8 @@ async fn a_folder_as_objects() {
     assert_eq!(objects[0]["type"], "file");
     assert_eq!(objects[0]["size"], 5);
     assert_eq!(objects[0]["modified"], "2001-09-09T01:46:40Z");
+    assert_eq!(objects[0]["precision"], "second");
+    assert_eq!(objects[0]["zone_known"], true);
     assert_eq!(objects[0]["permissions"].as_str().unwrap().len(), 9);
     assert_eq!(objects[1]["name"], "ünder");
     assert_eq!(objects[1]["type"], "dir");
