@@ -1,14 +1,13 @@
 //! `dir` of Windows and its FTP server, and the listing of OS/2.
 
 use super::{
-    Entry, Kind, Line, Modified,
+    Entry, Kind, Line,
     date::twelve,
     dialect::Context,
     kind_by_name,
     numeric::{Order, numeric_date},
-    scan::{Fields, clock, grouped, is_blank, is_number, next, rounded, to_u64},
+    scan::{Fields, clock, grouped, is_blank, is_number, local_time, next, rounded, to_u64},
 };
-use crate::time::utc;
 
 /// Reads a line of `dir`, as Windows and its FTP server print it: the date, the time, `<DIR>` or the size, and the name.
 pub(super) fn parse(line: &[u8], context: &Context) -> Option<Line> {
@@ -49,11 +48,7 @@ pub(super) fn parse(line: &[u8], context: &Context) -> Option<Line> {
         entry.size_rounded = rounded;
     }
     entry.target = target.map(<[u8]>::to_vec);
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }
@@ -166,11 +161,7 @@ pub(super) fn parse_os2(line: &[u8], context: &Context) -> Option<Line> {
     let (year, month, day) = date;
     let mut entry = Entry::new(name, kind_by_name(kind, name));
     entry.size = size.filter(|_| kind == Kind::File);
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }
@@ -209,11 +200,7 @@ pub(super) fn name_first(line: &[u8], context: &Context) -> Option<Line> {
     let kind = kind_by_name(kind, &name);
     let mut entry = Entry::new(name, kind);
     entry.size = size.flatten();
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }

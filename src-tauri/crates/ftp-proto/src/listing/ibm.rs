@@ -5,7 +5,7 @@ use super::{
     dialect::Context,
     kind_by_name, lossy,
     numeric::{Order, numeric_date},
-    scan::{Fields, clock, is_blank, is_number, short, to_u64, trim},
+    scan::{Fields, clock, is_blank, is_number, local_time, short, to_u64, trim},
 };
 use crate::{
     Precision,
@@ -155,11 +155,7 @@ pub(super) fn vm(line: &[u8], context: &Context) -> Option<Line> {
     }
     let owner = trim(fields.get(format + 6));
     entry.owner = (!owner.is_empty() && owner != b"-").then(|| lossy(owner));
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }

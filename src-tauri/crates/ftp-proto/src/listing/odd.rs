@@ -6,7 +6,7 @@ use super::{
     dialect::{Context, Heading},
     kind_by_name, lossy,
     numeric::{Order, dashed_month, numeric_date},
-    scan::{Fields, clock, grouped, is_blank, is_number, next, short, to_u64, trim},
+    scan::{Fields, clock, grouped, is_blank, is_number, local_time, next, short, to_u64, trim},
 };
 use crate::time::{Clock, utc};
 
@@ -32,11 +32,7 @@ pub(super) fn vxworks(line: &[u8]) -> Option<Line> {
     }
     let mut entry = Entry::new(name, kind_by_name(kind, name));
     entry.size = to_u64(size);
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }
@@ -175,11 +171,7 @@ pub(super) fn vos(line: &[u8], context: &Context) -> Option<Line> {
     if link && fields.get(date_at + 3) == b"->" {
         entry.target = Some(fields.get(date_at + 4).to_vec());
     }
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }
@@ -219,11 +211,7 @@ pub(super) fn tops20(line: &[u8]) -> Option<Line> {
     entry.version = short(generation, 6);
     let writer = fields.get(5);
     entry.owner = (!writer.is_empty()).then(|| lossy(writer));
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }
@@ -287,11 +275,7 @@ pub(super) fn wf(line: &[u8], context: &Context) -> Option<Line> {
     };
     let mut entry = Entry::new(name, kind_by_name(kind, name));
     entry.size = size;
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     entry.raw = line.to_vec();
     Some(Line::Entry(entry))
 }

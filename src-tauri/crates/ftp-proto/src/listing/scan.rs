@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use crate::time::{Clock, leading_digits, milliseconds, number};
+use super::Modified;
+use crate::time::{Clock, leading_digits, milliseconds, number, utc};
 
 /// As many fields as are looked at before the name; user names may have blanks.
 const MAX_FIELDS: usize = 24;
@@ -121,6 +122,19 @@ pub(super) fn clock(text: &[u8]) -> Option<(Clock, Parts, &[u8])> {
         }
         _ => Some((clock, Parts::Seconds, rest)),
     }
+}
+
+/// A server's local time; `None` for a date that doesn't exist.
+pub(super) fn local_time(
+    (year, month, day): (u32, u32, u32),
+    clock: Clock,
+    parts: Parts,
+) -> Option<Modified> {
+    Some(Modified {
+        timestamp: utc(year, month, day, clock)?,
+        precision: parts.into(),
+        zone_known: false,
+    })
 }
 
 /// How much of a time of day was written.

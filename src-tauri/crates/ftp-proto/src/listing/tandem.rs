@@ -1,11 +1,10 @@
 //! HP NonStop (Tandem) Guardian.
 
 use super::{
-    Entry, Kind, Line, Modified, lossy,
+    Entry, Kind, Line, lossy,
     numeric::dashed_month,
-    scan::{Fields, clock, is_number, to_u64},
+    scan::{Fields, clock, is_number, local_time, to_u64},
 };
-use crate::time::utc;
 
 /// Reads the file's name, its code, the size (EOF), the date, the time, the owner (group and user by number), and who may read,
 /// write, execute and purge it.
@@ -40,11 +39,7 @@ pub(super) fn parse(line: &[u8]) -> Option<Line> {
     }
     let mut entry = Entry::new(name, Kind::File);
     entry.size = to_u64(size);
-    entry.modified = Some(Modified {
-        timestamp: utc(year, month, day, clock)?,
-        precision: parts.into(),
-        zone_known: false,
-    });
+    entry.modified = Some(local_time((year, month, day), clock, parts)?);
     let owner = fields.get(size_at + 3);
     if let Some(comma) = owner.iter().position(|byte| *byte == b',') {
         let user = match &owner[comma + 1..] {
