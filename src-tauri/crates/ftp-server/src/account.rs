@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use ftp_proto::Secret;
 use vfs::{ReadOnly, VPath, Vfs};
 
+use crate::limits::AccountLimits;
+
 /// What a login gives: a tree, and where in it the session starts.
 #[derive(Clone)]
 pub struct Account {
@@ -14,6 +16,8 @@ pub struct Account {
     pub vfs: Arc<dyn Vfs>,
     /// The first working directory. Where it doesn't exist, the session starts at the root.
     pub home: VPath,
+    /// What this user may have of the server.
+    pub limits: AccountLimits,
 }
 
 impl fmt::Debug for Account {
@@ -51,6 +55,7 @@ pub struct User {
     vfs: Option<Arc<dyn Vfs>>,
     home: VPath,
     read_only: bool,
+    limits: AccountLimits,
 }
 
 impl User {
@@ -62,6 +67,7 @@ impl User {
             vfs: None,
             home: VPath::root(),
             read_only: false,
+            limits: AccountLimits::default(),
         }
     }
 
@@ -90,6 +96,13 @@ impl User {
     #[must_use]
     pub fn read_only(mut self) -> Self {
         self.read_only = true;
+        self
+    }
+
+    /// What sessions of this user may have of the server.
+    #[must_use]
+    pub fn limits(mut self, limits: AccountLimits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -128,8 +141,12 @@ impl Users {
             } else {
                 Arc::clone(vfs)
             };
-            let home = user.home;
-            Some((user.name, user.password, Account { vfs, home }))
+            let account = Account {
+                vfs,
+                home: user.home,
+                limits: user.limits,
+            };
+            Some((user.name, user.password, account))
         };
         Self {
             named: users.into_iter().filter_map(account).collect(),

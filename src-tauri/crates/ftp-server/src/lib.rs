@@ -38,7 +38,7 @@ pub use account::{Account, Accounts, Authentication, User, Users};
 pub use builder::{BuildError, ServerBuilder};
 pub use custom::{Call, CustomAnswer, CustomCommand};
 pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
-pub use limits::{DataSession, Limits};
+pub use limits::{AccountLimits, DataSession, Limits, SpeedLimits};
 pub use server::{RunningServer, Server};
 
 pub use ftp_net::tls::ServerTls;

@@ -1,5 +1,6 @@
 //! The bounds of a server, all with defaults that suit a machine on the open network.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// How much, how many, how long.
@@ -59,4 +60,24 @@ pub enum DataSession {
     /// It must resume a session of its own control connection, so that nobody else can take its place. In TLS 1.2 this can't be
     /// told from [`Resumed`](Self::Resumed).
     Same,
+}
+
+/// Limits of speed in bytes per second; none of both by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpeedLimits {
+    /// What goes to clients: downloads and listings.
+    pub download: Option<NonZeroU64>,
+    /// What comes from clients.
+    pub upload: Option<NonZeroU64>,
+}
+
+/// What one user may have of the server; without limits by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Sessions of this user at a time.
+    pub connections: Option<usize>,
+    /// Shared by all sessions of this user.
+    pub speed: SpeedLimits,
+    /// For each session of this user.
+    pub session_speed: SpeedLimits,
 }
