@@ -41,6 +41,7 @@ pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, Transfe
 pub use limits::{AccountLimits, DataSession, Limits, SpeedLimits};
 pub use server::{RunningServer, Server};
 
+pub use async_trait::async_trait;
 pub use ftp_net::tls::ServerTls;
 pub use ftp_proto::{Reply, Secret};
 pub use vfs;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use vfs::{VPath, Vfs, VfsError, VfsErrorKind};
 
-use crate::account::Account;
+use crate::account::{Account, Login};
 use crate::event::{EndReason, EventKind, SessionId};
 use crate::server::{Config, Shared};
 use crate::verbs::{self, Answer, Outcome};
@@ -96,6 +96,8 @@ pub(crate) struct State {
     /// The name of USER, until PASS.
     pub(crate) named: Option<Vec<u8>>,
     pub(crate) account: Option<Account>,
+    /// Tells the accounts when this login is over.
+    login: Option<Login>,
     pub(crate) cwd: Option<VPath>,
     pub(crate) ascii: bool,
     pub(crate) data: Option<DataSetup>,
@@ -209,6 +211,7 @@ impl Session {
             // Only now: a client that never logs in gets no more time by trying again.
             self.deadline = Some(Instant::now() + self.config().limits.login);
         }
+        self.state.login = None;
         self.state.named = None;
         self.state.cwd = None;
         self.state.data = None;
@@ -219,6 +222,7 @@ impl Session {
     /// Login is over.
     pub(crate) fn logged_in(&mut self, account: Account, user: &[u8]) {
         self.deadline = None;
+        self.state.login = Some(Login::new(self.config().accounts.clone(), &account));
         self.state.account = Some(account);
         let user = escape(user, 200);
         self.tell(EventKind::LoggedIn { user });

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ftp_server::vfs::MemoryTree;
-use ftp_server::{EndReason, EventKind, Secret, Server, User};
+use ftp_server::{
+    Account, Accounts, Authentication, EndReason, EventKind, Secret, Server, User, async_trait,
+};
 
 use crate::client::{Client, builder, limits, p, plain, start};
 
@@ -213,4 +215,68 @@ async fn a_server_nobody_can_use_is_refused() {
             .await
             .is_err()
     );
+}
+
+/// Ann alone, and a list of whose sessions have ended.
+struct Counting {
+    tree: Arc<MemoryTree>,
+    gone: tokio::sync::mpsc::UnboundedSender<Vec<u8>>,
+}
+
+#[async_trait]
+impl Accounts for Counting {
+    async fn authenticate(&self, name: &[u8], password: Option<&Secret>) -> Authentication {
+        match (name, password.map(Secret::expose)) {
+            (b"ann" | b"ANN", Some(b"secret")) => {
+                Authentication::Accepted(Account::new("ann", self.tree.clone()))
+            }
+            _ => Authentication::Refused,
+        }
+    }
+
+    async fn logged_out(&self, name: &[u8]) {
+        let _ = self.gone.send(name.to_vec());
+    }
+}
+
+#[tokio::test]
+async fn accounts_of_ones_own_are_told_of_every_end_of_a_session() {
+    let (gone, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let tree = Arc::new(MemoryTree::new(1 << 20));
+    let builder = Server::builder()
+        .accounts(Arc::new(Counting { tree, gone }))
+        .limits(limits());
+    let server = start(builder).await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.command("USER ann", 331).await;
+    c.command("PASS wrong", 530).await;
+    c.command("USER ANN", 331).await;
+    c.command("PASS secret", 230).await;
+    c.command("REIN", 220).await;
+    assert_eq!(ends.recv().await.unwrap(), b"ann", "its own name");
+    c.ann().await;
+    c.command("USER ann", 331).await;
+    assert_eq!(ends.recv().await.unwrap(), b"ann");
+    c.command("PASS secret", 230).await;
+    c.command("QUIT", 221).await;
+    assert_eq!(ends.recv().await.unwrap(), b"ann");
+    let mut c = Client::connect(server.local_addr()).await;
+    c.ann().await;
+    c.vanish();
+    assert_eq!(ends.recv().await.unwrap(), b"ann");
+    server.stop().await;
+    assert_eq!(ends.recv().await, None, "once each");
+}
+
+#[tokio::test]
+async fn a_user_without_a_name_takes_every_name() {
+    let server = start(
+        builder(Arc::new(MemoryTree::new(1 << 20))).user(User::everybody().home(p("/"))),
+    )
+    .await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.command("USER somebody", 230).await;
+    c.command("USER ann", 331).await;
+    c.command("PASS x", 530).await;
+    c.command("USER anonymous", 230).await;
 }
