@@ -270,10 +270,9 @@ async fn accounts_of_ones_own_are_told_of_every_end_of_a_session() {
 
 #[tokio::test]
 async fn a_user_without_a_name_takes_every_name() {
-    let server = start(
-        builder(Arc::new(MemoryTree::new(1 << 20))).user(User::everybody().home(p("/"))),
-    )
-    .await;
+    let server =
+        start(builder(Arc::new(MemoryTree::new(1 << 20))).user(User::everybody().home(p("/"))))
+            .await;
     let mut c = Client::connect(server.local_addr()).await;
     c.command("USER somebody", 230).await;
     c.command("USER ann", 331).await;
