@@ -66,6 +66,18 @@ impl Stream {
         }
     }
 
+    /// The TCP connection underneath, without what lay on it: for one on which all has been said.
+    #[must_use]
+    pub fn into_tcp(self) -> TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Client(tls) => tls.into_inner().0.into_parts().0,
+            Self::Receiving(tls) => tls.tcp,
+            Self::Server(tls) => tls.into_inner().0.into_parts().0,
+            Self::Deflated(deflated) => deflated.inner.into_tcp(),
+        }
+    }
+
     /// The connection as it is without MODE Z.
     fn beneath(&mut self) -> &mut Self {
         match self {

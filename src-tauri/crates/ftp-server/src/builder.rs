@@ -11,6 +11,7 @@ use vfs::Vfs;
 
 use crate::account::{Accounts, User, Users};
 use crate::custom::{CustomCommand, CustomCommands, is_verb};
+use crate::host::VirtualHost;
 use crate::limits::{DataSession, Limits};
 use crate::server::{Config, RunningServer};
 use crate::verbs;
@@ -31,6 +32,9 @@ pub enum BuildError {
     /// The welcome text has a line break or another control character in it.
     #[error("the welcome text must be one line")]
     Welcome,
+    /// A virtual host has no name that a client could say, or a certificate where the server has none.
+    #[error("\"{0}\" can't be a virtual host")]
+    Host(String),
     /// A command of one's own has a verb that is none, or that the server has already.
     #[error("\"{0}\" can't be the verb of a command of one's own")]
     Verb(String),
@@ -57,6 +61,7 @@ pub struct ServerBuilder {
     passive_address: Option<Ipv4Addr>,
     data_ports: Option<RangeInclusive<u16>>,
     commands: CustomCommands,
+    hosts: Vec<VirtualHost>,
 }
 
 impl ServerBuilder {
@@ -150,6 +155,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Adds a host of its own under this address, for clients that say which one they mean: by HOST (RFC 7151), or by the name in
+    /// the handshake of TLS. Without either it is the server itself that answers.
+    pub fn host(mut self, host: VirtualHost) -> Self {
+        self.hosts.push(host);
+        self
+    }
+
     /// Listens (port 0: the system's choice) and serves until [`RunningServer::stop`] or until the result is dropped.
     ///
     /// # Errors
@@ -185,7 +197,11 @@ impl ServerBuilder {
         if let Some(verb) = verbs.find(|verb| !is_verb(verb) || verbs::is_known(verb)) {
             return Err(BuildError::Verb(verb.clone()));
         }
+        let hosts = self.hosts.into_iter();
+        let hosts = hosts.map(|host| host.check(self.vfs.as_ref(), self.tls.is_some()));
+        let hosts = hosts.collect::<Result<_, _>>()?;
         Ok(Config {
+            hosts,
             commands: self.commands,
             accounts,
             tls: self.tls,

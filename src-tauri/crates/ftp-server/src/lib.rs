@@ -29,6 +29,7 @@ mod account;
 mod builder;
 mod custom;
 mod event;
+mod host;
 mod limits;
 mod server;
 mod session;
@@ -38,6 +39,7 @@ pub use account::{Account, Accounts, Authentication, User, Users};
 pub use builder::{BuildError, ServerBuilder};
 pub use custom::{Call, CustomAnswer, CustomCommand};
 pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
+pub use host::VirtualHost;
 pub use limits::{AccountLimits, DataSession, Limits, SpeedLimits};
 pub use server::{RunningServer, Server};
 

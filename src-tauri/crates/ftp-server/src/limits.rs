@@ -57,8 +57,7 @@ pub enum DataSession {
     Any,
     /// It must resume a session of this server.
     Resumed,
-    /// It must resume a session of its own control connection, so that nobody else can take its place. In TLS 1.2 this can't be
-    /// told from [`Resumed`](Self::Resumed).
+    /// It must resume a session of its own control connection, so that nobody else can take its place.
     Same,
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ftp_net::tls::ServerTls;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +19,18 @@ use crate::account::Accounts;
 use crate::builder::ServerBuilder;
 use crate::custom::CustomCommands;
 use crate::event::{EndReason, EventKind, ServerEvent, SessionId};
+use crate::host::Host;
 use crate::limits::{DataSession, Limits};
 use crate::session;
 
 /// Events that a slow receiver may lag behind before it misses the oldest.
 const EVENTS: usize = 1024;
+
+/// Files that move on threads of their own at a time.
+const COPIES: usize = 256;
+
+/// Hashes that are computed at a time.
+const HASHING: usize = 4;
 
 /// How long stopping waits for sessions to say goodbye.
 const STOP: Duration = Duration::from_secs(5);
@@ -57,6 +64,8 @@ impl RunningServer {
             config,
             events: events.clone(),
             stop: stop.clone(),
+            copies: Arc::new(Semaphore::new(COPIES)),
+            hashing: Arc::new(Semaphore::new(HASHING)),
             open: Mutex::new(HashMap::new()),
             last: AtomicU64::new(0),
         });
@@ -112,12 +121,27 @@ pub(crate) struct Config {
     pub(crate) passive_address: Option<Ipv4Addr>,
     pub(crate) data_ports: Option<RangeInclusive<u16>>,
     pub(crate) commands: CustomCommands,
+    pub(crate) hosts: Vec<Arc<Host>>,
+}
+
+impl Config {
+    /// The virtual host of that name.
+    pub(crate) fn host(&self, name: &[u8]) -> Option<Arc<Host>> {
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        let mut hosts = self.hosts.iter();
+        let found = hosts.find(|host| host.name.as_bytes().eq_ignore_ascii_case(name));
+        found.map(Arc::clone)
+    }
 }
 
 /// What all sessions share.
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) stop: CancellationToken,
+    /// Threads for the copies of files. Far fewer than the runtime has: the trees need some, too.
+    pub(crate) copies: Arc<Semaphore>,
+    /// Files whose hash is computed at a time: it is the processor's time.
+    pub(crate) hashing: Arc<Semaphore>,
     events: broadcast::Sender<ServerEvent>,
     open: Mutex<HashMap<IpAddr, usize>>,
     last: AtomicU64,

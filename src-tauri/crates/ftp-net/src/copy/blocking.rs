@@ -100,7 +100,33 @@ impl Wire {
         Ok(copied)
     }
 
-    pub(super) fn send(&mut self, mut file: &File) -> Result<Copied, NetError> {
+    /// The connection below, in which nothing of ours is left.
+    pub(super) fn into_tcp(self) -> io::Result<tokio::net::TcpStream> {
+        tokio::net::TcpStream::from_std(self.tcp)
+    }
+
+    pub(super) fn send(&mut self, file: &File, most: Option<u64>) -> Result<Copied, NetError> {
+        let bytes = self.send_all(file, most)?;
+        let (clean, unasked) = goodbye(&self.tcp, self.tls.as_mut(), &self.pacer.waiter)?;
+        Ok(Copied {
+            bytes,
+            clean,
+            unasked,
+        })
+    }
+
+    /// The same without waiting for the peer's goodbye.
+    pub(super) fn serve(&mut self, file: &File, most: Option<u64>) -> Result<Copied, NetError> {
+        let bytes = self.send_all(file, most)?;
+        if let Some(tls) = &mut self.tls {
+            tls.connection.send_close_notify();
+            tls.flush(&self.tcp, &self.pacer.waiter)?;
+        }
+        self.tcp.shutdown(Shutdown::Write)?;
+        Ok(Copied::received(bytes, true))
+    }
+
+    fn send_all(&mut self, mut file: &File, most: Option<u64>) -> Result<u64, NetError> {
         let Self {
             tcp,
             tls,
@@ -110,12 +136,18 @@ impl Wire {
         if inbound.is_some() {
             return Err(NetError::Io(io::ErrorKind::Unsupported.into()));
         }
+        let mut left = most.unwrap_or(u64::MAX);
         let mut buffer = vec![0; CHUNK];
         let mut bytes = 0;
         loop {
-            let read = file.read(&mut buffer).map_err(NetError::Local)?;
+            let room = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            let read = match file.read(&mut buffer[..room]) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(NetError::Local(error)),
+            };
             if read == 0 {
-                break;
+                return Ok(bytes);
             }
             let mut rest = &buffer[..read];
             while !rest.is_empty() {
@@ -132,13 +164,8 @@ impl Wire {
                 rest = &rest[sent..];
             }
             bytes += read as u64;
+            left -= read as u64;
         }
-        let (clean, unasked) = goodbye(tcp, tls.as_mut(), &pacer.waiter)?;
-        Ok(Copied {
-            bytes,
-            clean,
-            unasked,
-        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     runtime::Handle,
     sync::oneshot,
     time::timeout,
@@ -35,13 +36,14 @@ pub(super) async fn receive(
     writing: Writing,
     options: CopyOptions,
 ) -> Result<Copied, NetError> {
-    run(stream, options, async move |copy| {
+    let (copied, _) = run(stream, options, async move |copy| {
         let outcome = copy.receive(target).await;
         // The file is closed by now.
         drop(writing);
         outcome
     })
-    .await
+    .await?;
+    Ok(copied)
 }
 
 pub(super) async fn send(
@@ -49,7 +51,25 @@ pub(super) async fn send(
     file: File,
     options: CopyOptions,
 ) -> Result<Copied, NetError> {
-    run(stream, options, async move |copy| copy.send(file).await).await
+    let (copied, _) = run(stream, options, async move |copy| copy.send(file).await).await?;
+    Ok(copied)
+}
+
+pub(super) async fn serve(
+    stream: Stream,
+    file: File,
+    options: CopyOptions,
+) -> Result<(Copied, TcpStream), NetError> {
+    let serving = async move |copy: &mut Copy| {
+        let bytes = copy.send_all(file).await?;
+        match timeout(copy.options.idle, copy.stream.shutdown()).await {
+            Ok(Ok(())) => Ok(Copied::received(bytes, true)),
+            Ok(Err(error)) => Err(NetError::from_io(error)),
+            Err(_) => Err(copy.idle()),
+        }
+    };
+    let (copied, copy) = run(stream, options, serving).await?;
+    Ok((copied, copy.stream.into_tcp()))
 }
 
 /// Runs a copy on a thread of its own. Dropping the future ends it.
@@ -57,7 +77,7 @@ async fn run(
     stream: Stream,
     options: CopyOptions,
     copying: impl AsyncFnOnce(&mut Copy) -> Result<Copied, NetError> + Send + 'static,
-) -> Result<Copied, NetError> {
+) -> Result<(Copied, Copy), NetError> {
     let (owner, gone) = oneshot::channel::<()>();
     let runtime = Handle::current();
     let running = tokio::task::spawn_blocking(move || {
@@ -84,10 +104,7 @@ async fn run(
     drop(owner);
     match outcome {
         // The connection is closed only where our outcome is known, as in the other loops.
-        Ok((outcome, copy)) => {
-            drop(copy);
-            outcome
-        }
+        Ok((outcome, copy)) => Ok((outcome?, copy)),
         Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
         Err(_) => Err(NetError::Cancelled),
     }
@@ -124,13 +141,28 @@ impl Copy {
         Ok(Copied::received(bytes, clean))
     }
 
-    async fn send(&mut self, mut file: File) -> Result<Copied, NetError> {
+    async fn send(&mut self, file: File) -> Result<Copied, NetError> {
+        let bytes = self.send_all(file).await?;
+        // ProFTPD's mod_deflate answers with an empty zlib stream of its own: here bytes that nobody asked for mean nothing.
+        shutdown_orderly(&mut self.stream, GOODBYE)
+            .await
+            .map_err(NetError::from_io)?;
+        Ok(Copied::received(bytes, true))
+    }
+
+    async fn send_all(&mut self, mut file: File) -> Result<u64, NetError> {
+        let mut left = self.options.most.unwrap_or(u64::MAX);
         let mut buffer = vec![0; CHUNK];
         let mut bytes = 0;
         loop {
-            let read = file.read(&mut buffer).map_err(NetError::Local)?;
+            let room = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            let read = match file.read(&mut buffer[..room]) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(NetError::Local(error)),
+            };
             if read == 0 {
-                break;
+                return Ok(bytes);
             }
             let mut rest = &buffer[..read];
             while !rest.is_empty() {
@@ -146,12 +178,8 @@ impl Copy {
                 }
             }
             bytes += read as u64;
+            left -= read as u64;
         }
-        // ProFTPD's mod_deflate answers with an empty zlib stream of its own: here bytes that nobody asked for mean nothing.
-        shutdown_orderly(&mut self.stream, GOODBYE)
-            .await
-            .map_err(NetError::from_io)?;
-        Ok(Copied::received(bytes, true))
     }
 
     /// Waits until the limits let more pass.

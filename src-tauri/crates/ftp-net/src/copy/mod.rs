@@ -26,6 +26,7 @@ use std::{
 pub use bound::{Bound, Writing};
 use pacer::Pacer;
 use target::Target;
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::{NetError, Stream, Throttles};
 
@@ -88,6 +89,8 @@ pub struct CopyOptions {
     pub at: Option<u64>,
     /// Copies into a file: how far they go. A connection on which the bound is reached is reset.
     pub bound: Bound,
+    /// Copies from a file: at most so many bytes; `None`: up to its end.
+    pub most: Option<u64>,
 }
 
 impl CopyOptions {
@@ -100,6 +103,7 @@ impl CopyOptions {
             throttles: Throttles::default(),
             at: None,
             bound: Bound::default(),
+            most: None,
         }
     }
 }
@@ -146,7 +150,34 @@ pub async fn send_from_file(
     if matches!(stream, Stream::Deflated(_)) {
         return deflated::send(stream, file, options).await;
     }
-    run(stream, options, move |wire| wire.send(&file)).await
+    let most = options.most;
+    run(stream, options, move |wire| wire.send(&file, most)).await
+}
+
+/// Sends as [`send_from_file`] does, and is done when the last byte and the goodbye are on their way: a server can say at
+/// once that the transfer is complete. What is left of the connection comes back, and is to be kept a while, see [`drain`].
+///
+/// # Errors
+/// As [`receive_to_file`].
+pub async fn serve_from_file(
+    stream: Stream,
+    file: File,
+    options: CopyOptions,
+) -> Result<(Copied, TcpStream), NetError> {
+    if matches!(stream, Stream::Deflated(_)) {
+        return deflated::serve(stream, file, options).await;
+    }
+    let most = options.most;
+    let (copied, wire) = run_and_keep(stream, options, move |wire| wire.serve(&file, most)).await?;
+    Ok((copied, wire.into_tcp()?))
+}
+
+/// Waits for the peer to close its end of a connection that we have closed ours of, at most so long: were it dropped before,
+/// with bytes of the peer unread, the system would reset it, and throw away what the peer has not yet taken.
+pub async fn drain(mut tcp: TcpStream, limit: Duration) {
+    let mut scratch = [0; 1024];
+    let draining = async { while matches!(tcp.read(&mut scratch).await, Ok(1..)) {} };
+    let _ = tokio::time::timeout(limit, draining).await;
 }
 
 async fn run(
@@ -154,6 +185,15 @@ async fn run(
     options: CopyOptions,
     copy: impl FnOnce(&mut blocking::Wire) -> Result<Copied, NetError> + Send + 'static,
 ) -> Result<Copied, NetError> {
+    let (copied, _) = run_and_keep(stream, options, copy).await?;
+    Ok(copied)
+}
+
+async fn run_and_keep(
+    stream: Stream,
+    options: CopyOptions,
+    copy: impl FnOnce(&mut blocking::Wire) -> Result<Copied, NetError> + Send + 'static,
+) -> Result<(Copied, blocking::Wire), NetError> {
     let (watch, cancel) = waiter::pair(options.idle)?;
     let pacer = Pacer::new(watch, options);
     let mut wire = blocking::Wire::new(stream, pacer)?;
@@ -169,10 +209,7 @@ async fn run(
     match outcome {
         // The connection is closed only where our outcome is known: the peer's complaint about the reset must not
         // overtake the reason for it.
-        Ok((outcome, wire)) => {
-            drop(wire);
-            outcome
-        }
+        Ok((outcome, wire)) => Ok((outcome?, wire)),
         Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
         Err(_) => Err(NetError::Cancelled),
     }

@@ -8,6 +8,7 @@ mod receiving;
 mod records;
 mod server;
 mod session;
+mod shown;
 mod trust;
 
 pub use certificate::{CertificateInfo, Fingerprint, FingerprintError};

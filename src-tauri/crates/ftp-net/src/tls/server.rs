@@ -1,11 +1,20 @@
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use rustls::{ServerConfig, crypto::aws_lc_rs::Ticketer, server::NoServerSessionStorage};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
+use rustls::{
+    ServerConfig,
+    crypto::aws_lc_rs::Ticketer,
+    server::{Acceptor, NoServerSessionStorage},
+    version::{TLS12, TLS13},
+};
+use rustls_pki_types::PrivatePkcs8KeyDer;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 
-use super::{CertificateInfo, Fingerprint, client::provider};
+use super::{CertificateInfo, Fingerprint, TlsVersion, client::provider, shown::Shown};
 use crate::{NetError, Stream, Waited, wire::Wire};
 
 /// What a connection to our server is for.
@@ -27,24 +36,17 @@ pub enum Purpose {
 pub struct ServerTls {
     talking: Arc<ServerConfig>,
     silent: Arc<ServerConfig>,
-    info: Arc<CertificateInfo>,
+    shown: Arc<Shown>,
 }
 
 impl ServerTls {
-    /// A certificate chain and its private key, from PEM files.
+    /// A certificate chain and its private key, from PEM files. They are looked at again (once a second at most) when a client
+    /// comes, and what they hold then is shown from then on; while it can't be used, what they held before.
     ///
     /// # Errors
     /// [`NetError::BadCertificate`] where a file can't be read, is empty, or the two don't belong together.
     pub fn from_pem_files(certificates: &Path, key: &Path) -> Result<Self, NetError> {
-        let bad = |path: &Path, error: rustls_pki_types::pem::Error| {
-            NetError::BadCertificate(format!("{}: {error}", path.display()))
-        };
-        let chain = CertificateDer::pem_file_iter(certificates)
-            .map_err(|error| bad(certificates, error))?
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| bad(certificates, error))?;
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| bad(key, error))?;
-        Self::new(chain, key)
+        Self::new(Shown::of_files(certificates, key)?, TlsVersion::V12)
     }
 
     /// A certificate made now for these host names and addresses, valid for ten years.
@@ -66,27 +68,55 @@ impl ServerTls {
         params.not_after = (now + Duration::from_secs(10 * 365 * 24 * 3600)).into();
         let key = rcgen::KeyPair::generate().map_err(bad)?;
         let certificate = params.self_signed(&key).map_err(bad)?;
-        Self::new(
+        let shown = Shown::fixed(
             vec![certificate.der().clone()],
             PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )
+        )?;
+        Self::new(shown, TlsVersion::V12)
     }
 
-    fn new(
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
-    ) -> Result<Self, NetError> {
+    /// The same for clients that speak at least this version.
+    ///
+    /// # Errors
+    /// [`NetError::BadCertificate`]: none that is known of.
+    pub fn at_least(self, oldest: TlsVersion) -> Result<Self, NetError> {
+        Self::new(self.shown, oldest)
+    }
+
+    /// The same with tickets of its own: a session of this one can be resumed with no other, and none of another with this one. For
+    /// one control connection and its data connections.
+    ///
+    /// # Errors
+    /// [`NetError::Tls`] where the system has no random numbers.
+    pub fn for_one_client(&self) -> Result<Self, NetError> {
+        let tickets = Ticketer::new().map_err(|error| NetError::Tls {
+            reason: error.to_string(),
+            eof: false,
+        })?;
+        let with_them = |config: &ServerConfig| {
+            let mut config = config.clone();
+            config.ticketer = Arc::clone(&tickets);
+            Arc::new(config)
+        };
+        Ok(Self {
+            talking: with_them(&self.talking),
+            silent: with_them(&self.silent),
+            shown: Arc::clone(&self.shown),
+        })
+    }
+
+    fn new(shown: impl Into<Arc<Shown>>, oldest: TlsVersion) -> Result<Self, NetError> {
+        let shown = shown.into();
         let bad = |error: rustls::Error| NetError::BadCertificate(error.to_string());
-        let first = chain
-            .first()
-            .ok_or_else(|| NetError::BadCertificate("no certificate in the file".to_owned()))?;
-        let info = Arc::new(CertificateInfo::of(first));
+        let versions: &[&rustls::SupportedProtocolVersion] = match oldest {
+            TlsVersion::V12 => &[&TLS13, &TLS12],
+            TlsVersion::V13 => &[&TLS13],
+        };
         let mut talking = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .map_err(bad)?
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .map_err(bad)?;
+            .with_cert_resolver(shown.clone());
         // Stateless tickets serve any number of connections; a store would hand each out once.
         talking.ticketer = Ticketer::new().map_err(bad)?;
         talking.session_storage = Arc::new(NoServerSessionStorage {});
@@ -98,7 +128,7 @@ impl ServerTls {
         Ok(Self {
             talking: Arc::new(talking),
             silent: Arc::new(silent),
-            info,
+            shown,
         })
     }
 
@@ -115,34 +145,100 @@ impl ServerTls {
         tag: &[u8],
         limit: Duration,
     ) -> Result<Stream, NetError> {
-        let config = match purpose {
-            Purpose::Upload => &self.silent,
-            Purpose::Control | Purpose::Download => &self.talking,
-        };
         tcp.set_nodelay(true)?;
-        let handshake =
-            TlsAcceptor::from(config.clone()).accept_with(Wire::new(tcp), |connection| {
+        let handshake = async {
+            self.look().await;
+            let acceptor = TlsAcceptor::from(self.config(purpose));
+            let stream = acceptor.accept_with(Wire::new(tcp), |connection| {
                 connection.set_resumption_data(tag);
             });
-        let stream = tokio::time::timeout(limit, handshake)
-            .await
-            .map_err(|_| NetError::Timeout {
-                what: Waited::Handshake,
-                limit,
-            })?
-            .map_err(NetError::from_handshake)?;
+            stream.await.map_err(NetError::from_handshake)
+        };
+        let stream = within(limit, handshake).await?;
         Ok(Stream::Server(Box::new(stream)))
+    }
+
+    /// The same where there are several to choose from, by the name that the client has asked for (SNI, RFC 6066 section 3), if it has. The
+    /// result is also what was chosen, and that name.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub async fn accept_by_name(
+        tcp: TcpStream,
+        purpose: Purpose,
+        tag: &[u8],
+        limit: Duration,
+        choose: impl FnOnce(Option<&str>) -> Self,
+    ) -> Result<(Stream, Self, Option<String>), NetError> {
+        tcp.set_nodelay(true)?;
+        let handshake = async {
+            let start = LazyConfigAcceptor::new(Acceptor::default(), Wire::new(tcp))
+                .await
+                .map_err(NetError::from_handshake)?;
+            let name = start.client_hello().server_name().map(str::to_owned);
+            let chosen = choose(name.as_deref());
+            chosen.look().await;
+            let stream = start.into_stream_with(chosen.config(purpose), |connection| {
+                connection.set_resumption_data(tag);
+            });
+            let stream = stream.await.map_err(NetError::from_handshake)?;
+            Ok((Stream::Server(Box::new(stream)), chosen, name))
+        };
+        within(limit, handshake).await
+    }
+
+    fn config(&self, purpose: Purpose) -> Arc<ServerConfig> {
+        Arc::clone(match purpose {
+            Purpose::Upload => &self.silent,
+            Purpose::Control | Purpose::Download => &self.talking,
+        })
+    }
+
+    /// Looks at the certificate's files, if it is time.
+    async fn look(&self) {
+        if !self.shown.is_due(Instant::now()) {
+            return;
+        }
+        let shown = Arc::clone(&self.shown);
+        let looked = tokio::task::spawn_blocking(move || shown.look()).await;
+        match looked {
+            Ok(Ok(true)) => tracing::info!("another certificate is shown from now on"),
+            Ok(Err(error)) => tracing::warn!(%error, "the old certificate is still shown"),
+            Ok(Ok(false)) | Err(_) => {}
+        }
+    }
+
+    /// Reads the certificate's files now, whether they seem to have changed or not. True where it is another certificate. Nothing
+    /// happens to one that came from no file. Blocks while it reads.
+    ///
+    /// # Errors
+    /// [`NetError::BadCertificate`] as [`from_pem_files`](Self::from_pem_files); the old one stays.
+    pub fn reload(&self) -> Result<bool, NetError> {
+        self.shown.reload()
     }
 
     /// The certificate that clients see.
     #[must_use]
-    pub fn certificate(&self) -> &CertificateInfo {
-        &self.info
+    pub fn certificate(&self) -> Arc<CertificateInfo> {
+        self.shown.info()
     }
 
     /// The fingerprint that a client may pin.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        self.info.fingerprint
+        self.shown.info().fingerprint
     }
+}
+
+async fn within<T>(
+    limit: Duration,
+    handshake: impl Future<Output = Result<T, NetError>>,
+) -> Result<T, NetError> {
+    let timeout = NetError::Timeout {
+        what: Waited::Handshake,
+        limit,
+    };
+    tokio::time::timeout(limit, handshake)
+        .await
+        .unwrap_or(Err(timeout))
 }

@@ -102,21 +102,22 @@ impl Control {
         }
     }
 
-    /// Puts TLS under the connection. What was read before is not looked at again.
+    /// Puts TLS under the connection, with what `choose` gives for the name that the client has asked for. What was read before is
+    /// not looked at again. The result is what was chosen, and that name.
     pub(crate) async fn secure(
         &mut self,
-        tls: &ServerTls,
+        choose: impl FnOnce(Option<&str>) -> ServerTls,
         tag: &[u8],
         limit: Duration,
-    ) -> Result<(), ControlError> {
+    ) -> Result<(ServerTls, Option<String>), ControlError> {
         let Some(Stream::Plain(tcp)) = self.stream.take() else {
             return Err(ControlError::Tls);
         };
         self.inbox.clear();
-        match tls.accept(tcp, Purpose::Control, tag, limit).await {
-            Ok(stream) => {
+        match ServerTls::accept_by_name(tcp, Purpose::Control, tag, limit, choose).await {
+            Ok((stream, tls, name)) => {
                 self.stream = Some(stream);
-                Ok(())
+                Ok((tls, name))
             }
             Err(error) => {
                 tracing::debug!(%error, "TLS failed on the control connection");

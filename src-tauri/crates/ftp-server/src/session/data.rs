@@ -34,6 +34,8 @@ pub(crate) struct DataOpener {
     pub(crate) setup: DataSetup,
     pub(crate) peer: IpAddr,
     pub(crate) tls: Option<DataTls>,
+    /// MODE Z, at this level.
+    pub(crate) deflate: Option<u32>,
     pub(crate) limits: Limits,
 }
 
@@ -66,7 +68,7 @@ impl DataOpener {
             })?;
         let facts = stream.tls_facts();
         let resumed = facts.as_ref().is_some_and(|f| f.resumed);
-        // TLS 1.2 doesn't say whose session it was, only that it was one of this server's.
+        // TLS 1.2 doesn't say whose session it was: there it is one of this connection's own tickets or none.
         let ours = facts
             .and_then(|f| f.session_tag)
             .is_none_or(|tag| tag == secure.tag);

@@ -1,10 +1,14 @@
 //! A session while a transfer runs: the transfer moves, and what the client says meanwhile is heard.
 
+use std::sync::Arc;
+
+use ftp_net::Throttles;
 use ftp_net::copy::Progress;
 use ftp_proto::{Command, Reply};
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::transfer::{self, Failure, Transfer};
+use super::transfer::{self, Failure, Lane, Transfer};
 use super::{LINGERING, QUEUE_BYTES, Queued, Session};
 use crate::event::{Direction, EndReason, EventKind, TransferOutcome};
 use crate::verbs;
@@ -16,11 +20,7 @@ impl Session {
         opening: &Reply,
         transfer: Transfer,
     ) -> Result<(), EndReason> {
-        if self
-            .queue
-            .iter()
-            .any(|q| matches!(q.command, Ok(Command::Abor)))
-        {
+        if self.has_abor() {
             // The ABOR behind it has been read already: it is meant, too.
             return self.send(&verbs::reply(426, "Transfer aborted.")).await;
         }
@@ -33,18 +33,23 @@ impl Session {
         });
         let progress = Progress::default();
         let cancel = CancellationToken::new();
+        let what = match direction {
+            Direction::Download => "Sending a file",
+            Direction::Upload => "Receiving a file",
+            Direction::Listing => "Sending a listing",
+        };
+        let status = || format!("{what}: {} bytes so far.", progress.bytes());
         let mut end = None;
         let result = {
-            let work = transfer.run(progress.clone(), cancel.clone());
+            let lane = Lane {
+                throttles: Throttles::default(),
+                copies: Arc::clone(&self.shared.copies),
+            };
+            let work = transfer.run(progress.clone(), cancel.clone(), lane);
             tokio::pin!(work);
             loop {
                 let open = end.is_none() && !cancel.is_cancelled();
-                let room = self.queue.len() < self.config().limits.queued_commands
-                    && self.queued_bytes < QUEUE_BYTES;
-                let quitting = self
-                    .queue
-                    .iter()
-                    .any(|q| matches!(q.command, Ok(Command::Quit)));
+                let room = self.has_room();
                 let stop = self.shared.stop.clone();
                 tokio::select! {
                     biased;
@@ -53,9 +58,9 @@ impl Session {
                         end = Some(EndReason::Stopped);
                         cancel.cancel();
                     }
-                    line = self.control.line(), if open && room && !quitting => match line {
+                    line = self.control.line(), if open && room => match line {
                         Ok(line) => {
-                            if let Err(reason) = self.overhear(&line, &cancel, &progress, direction).await {
+                            if let Err(reason) = self.overhear(&line, &cancel, status).await {
                                 end = Some(reason);
                                 cancel.cancel();
                             }
@@ -109,13 +114,56 @@ impl Session {
         }
     }
 
+    /// Does something that takes a while, as a transfer does, but without a data connection.
+    pub(super) async fn work(
+        &mut self,
+        mut work: BoxFuture<'static, Reply>,
+    ) -> Result<(), EndReason> {
+        let cancel = CancellationToken::new();
+        let stop = self.shared.stop.clone();
+        let reply = loop {
+            if cancel.is_cancelled() || self.has_abor() {
+                break verbs::reply(451, "Given up.");
+            }
+            let room = self.has_room();
+            tokio::select! {
+                biased;
+                reply = &mut work => break reply,
+                () = stop.cancelled() => {
+                    self.send(&verbs::reply(421, "The server is stopping.")).await?;
+                    return Err(EndReason::Stopped);
+                }
+                line = self.control.line(), if room => match line {
+                    Ok(line) => self.overhear(&line, &cancel, || "Working.".to_owned()).await?,
+                    Err(error) => return Err(self.lost(error).await),
+                }
+            }
+        };
+        self.send(&reply).await
+    }
+
+    /// Whether one more command may wait. Behind QUIT nothing counts.
+    fn has_room(&self) -> bool {
+        let quitting = || {
+            let mut waiting = self.queue.iter();
+            waiting.any(|q| matches!(q.command, Ok(Command::Quit)))
+        };
+        self.queue.len() < self.config().limits.queued_commands
+            && self.queued_bytes < QUEUE_BYTES
+            && !quitting()
+    }
+
+    fn has_abor(&self) -> bool {
+        let mut waiting = self.queue.iter();
+        waiting.any(|q| matches!(q.command, Ok(Command::Abor)))
+    }
+
     /// A line that came during a transfer: kept for its turn, and for ABOR and STAT also obeyed at once.
     async fn overhear(
         &mut self,
         line: &[u8],
         cancel: &CancellationToken,
-        progress: &Progress,
-        direction: Direction,
+        status: impl Fn() -> String,
     ) -> Result<(), EndReason> {
         let command = self.read(line);
         match &command {
@@ -123,12 +171,7 @@ impl Session {
             // RFC 959 section 4.1.3: the status of the operation in progress. Behind other commands it waits for its turn, or
             // its reply would be taken for theirs.
             Ok(Command::Stat(None)) if self.queue.is_empty() => {
-                let what = match direction {
-                    Direction::Download => "Sending a file",
-                    Direction::Upload => "Receiving a file",
-                    Direction::Listing => "Sending a listing",
-                };
-                let text = format!("{what}: {} bytes so far.", progress.bytes());
+                let text = status();
                 return self.send(&verbs::reply(211, &text)).await;
             }
             _ => {}

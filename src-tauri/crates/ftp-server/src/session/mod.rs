@@ -6,6 +6,8 @@
 mod control;
 mod data;
 mod during;
+mod pipe;
+mod text;
 mod transfer;
 
 use std::collections::VecDeque;
@@ -13,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ftp_net::Stream;
+use ftp_net::tls::ServerTls;
 use ftp_proto::listing::MlsxFacts;
 use ftp_proto::{Command, CommandError, Reply, escape};
 use tokio::net::TcpStream;
@@ -20,17 +23,22 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use vfs::{VPath, Vfs, VfsError, VfsErrorKind};
 
-use crate::account::{Account, Login};
+use crate::account::{Account, Accounts, Login};
 use crate::event::{EndReason, EventKind, SessionId};
+use crate::host::Host;
+use crate::limits::DataSession;
 use crate::server::{Config, Shared};
 use crate::verbs::{self, Answer, Outcome};
 use control::{Control, ControlError};
 use data::DataTls;
 pub(crate) use data::{DataOpener, DataSetup, listen};
-pub(crate) use transfer::{Body, Transfer};
+pub(crate) use transfer::{Body, Text, Transfer};
 
 /// Bytes of commands that may wait while a transfer runs.
 const QUEUE_BYTES: usize = 64 * 1024;
+
+/// How hard MODE Z works unless the client wants otherwise: the middle of zlib's range costs twice the time of this for a tenth of the size.
+const LEVEL: u32 = 3;
 
 /// Downloads whose client hasn't closed its end yet; more are closed without waiting.
 const LINGERING: usize = 8;
@@ -58,6 +66,9 @@ pub(crate) async fn run(
         queued_bytes: 0,
         lingering: JoinSet::new(),
         wrong_passwords: 0,
+        host: None,
+        named_by_tls: false,
+        tls: None,
         state: State::default(),
         shared,
     };
@@ -82,6 +93,12 @@ pub(crate) struct Session {
     pub(crate) control: Control,
     /// Wrong passwords so far. Not forgotten by REIN.
     pub(crate) wrong_passwords: u32,
+    /// The virtual host that HOST or the handshake of TLS has named.
+    pub(crate) host: Option<Arc<Host>>,
+    /// It was the handshake of TLS: HOST may not say another.
+    pub(crate) named_by_tls: bool,
+    /// The certificate of the control connection: data connections have the same.
+    tls: Option<ServerTls>,
     pub(crate) state: State,
     /// When login must be over; none once it is.
     deadline: Option<Instant>,
@@ -99,14 +116,23 @@ pub(crate) struct State {
     /// Tells the accounts when this login is over.
     login: Option<Login>,
     pub(crate) cwd: Option<VPath>,
-    pub(crate) ascii: bool,
+    /// TYPE I; TYPE A otherwise, which is what a session begins with (RFC 959 section 5.1).
+    pub(crate) binary: bool,
+    /// MODE Z; MODE S otherwise.
+    pub(crate) deflate: bool,
+    /// What OPTS MODE Z LEVEL has said.
+    pub(crate) level: Option<u32>,
     pub(crate) data: Option<DataSetup>,
     pub(crate) epsv_all: bool,
     pub(crate) protection_size: bool,
     pub(crate) private: bool,
     pub(crate) restart: u64,
+    /// RANG: the first and the last byte of what comes next.
+    pub(crate) range: Option<(u64, u64)>,
     pub(crate) rename_from: Option<VPath>,
     pub(crate) facts: MlsxFacts,
+    /// What OPTS HASH has chosen.
+    pub(crate) hash: verbs::Algorithm,
 }
 
 struct Queued {
@@ -119,6 +145,29 @@ enum Never {}
 impl Session {
     pub(crate) fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// Who decides about logins.
+    pub(crate) fn accounts(&self) -> Arc<dyn Accounts> {
+        let host = self.host.as_ref().and_then(|host| host.accounts.clone());
+        host.unwrap_or_else(|| Arc::clone(&self.config().accounts))
+    }
+
+    /// Chooses a certificate by the name in the client's first words of TLS: that host's, else that of the host that HOST has named, else the
+    /// server's own.
+    fn certificates(&self) -> Option<impl FnOnce(Option<&str>) -> ServerTls + use<>> {
+        let shared = Arc::clone(&self.shared);
+        let named = self.host.as_ref().and_then(|host| host.tls.clone());
+        let default = named.or_else(|| self.config().tls.clone())?;
+        Some(move |name: Option<&str>| {
+            let host = name.and_then(|name| shared.config.host(name.as_bytes()));
+            let chosen = host.and_then(|host| host.tls.clone()).unwrap_or(default);
+            // TLS 1.2 doesn't say whose session is resumed: with tickets of its own it can only be that of this connection.
+            match shared.config.data_session {
+                DataSession::Same => chosen.for_one_client().unwrap_or(chosen),
+                DataSession::Any | DataSession::Resumed => chosen,
+            }
+        })
     }
 
     /// Sends the events of this session on their way.
@@ -168,6 +217,7 @@ impl Session {
     /// 425 if there is nothing; 521 if the data would be unencrypted and mustn't be.
     pub(crate) fn opener(&mut self) -> Result<DataOpener, Reply> {
         let setup = self.state.data.take();
+        let deflate = (self.state.deflate).then_some(self.state.level.unwrap_or(LEVEL));
         let config = self.config();
         let private = self.state.private;
         if config.require_tls && !private {
@@ -178,7 +228,7 @@ impl Session {
         }
         let setup =
             setup.ok_or_else(|| verbs::reply(425, "Use PASV, EPSV, PORT or EPRT first."))?;
-        let tls = match &config.tls {
+        let tls = match &self.tls {
             Some(tls) if private => Some(DataTls {
                 tls: tls.clone(),
                 tag: self.tag(),
@@ -190,6 +240,7 @@ impl Session {
             setup,
             peer: self.peer.ip(),
             tls,
+            deflate,
             limits: config.limits.clone(),
         })
     }
@@ -217,6 +268,7 @@ impl Session {
         self.state.data = None;
         self.state.rename_from = None;
         self.state.restart = 0;
+        self.state.range = None;
     }
 
     /// Login is over.
@@ -266,20 +318,24 @@ impl Session {
                 self.send(&reply).await?;
                 self.secure().await
             }
+            Outcome::Work(work) => self.work(work).await,
             Outcome::Transfer(opening, transfer) => self.transfer(&opening, *transfer).await,
         }
     }
 
     async fn secure(&mut self) -> Result<(), EndReason> {
-        let Some(tls) = self.config().tls.clone() else {
-            return Err(EndReason::Tls);
-        };
+        let choose = self.certificates().ok_or(EndReason::Tls)?;
         let (tag, limit) = (self.tag(), self.config().limits.handshake);
         let stop = self.shared.stop.clone();
-        let handshake = self.control.secure(&tls, &tag, limit);
-        tokio::select! {
+        let handshake = self.control.secure(choose, &tag, limit);
+        let (tls, name) = tokio::select! {
             () = stop.cancelled() => return Err(EndReason::Stopped),
             done = handshake => done.map_err(|_| EndReason::Tls)?,
+        };
+        self.tls = Some(tls);
+        if let Some(host) = name.and_then(|name| self.config().host(name.as_bytes())) {
+            self.named_by_tls = true;
+            self.host = Some(host);
         }
         let version = self.control.tls_version().unwrap_or("TLS");
         self.tell(EventKind::Secured { version });

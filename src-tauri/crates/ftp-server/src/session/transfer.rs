@@ -1,22 +1,26 @@
 //! One transfer, from the data connection to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use ftp_net::Stream;
+use bytes::Bytes;
 use ftp_net::copy::Progress;
 use ftp_net::tls::Purpose;
-use futures_util::StreamExt;
+use ftp_net::{DeflateProblem, InflateLimits, NetError, Stream, Throttles};
 use futures_util::stream::BoxStream;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use vfs::{CHUNK, VPath, VfsError, VfsErrorKind, VfsRead, VfsWrite};
+use vfs::{VPath, VfsError, VfsErrorKind, VfsRead, VfsWrite};
 
 use super::data::DataOpener;
+use super::pipe::Pipe;
 use crate::event::Direction;
 
-/// How long a client has, after the last byte of a download, to close its end.
-const LINGER: Duration = Duration::from_secs(2);
+/// How long a client has, after the last byte, to close its end.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
+
+/// Files up to this size are sent without a thread of their own: it would take longer to start than they do.
+const SMALL: u64 = 256 * 1024;
 
 /// A transfer that a verb has prepared: everything that could be refused before 150 has been asked.
 pub(crate) struct Transfer {
@@ -25,11 +29,21 @@ pub(crate) struct Transfer {
     pub(crate) opener: DataOpener,
     /// An upload without the goodbye of TLS counts as complete.
     pub(crate) unclean_end: bool,
+    /// TYPE A: lines end with CRLF on the wire, and with LF here. Not for listings, which are written as they go out.
+    pub(crate) text: Option<Text>,
+}
+
+/// How a transfer in TYPE A goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// Downloads: so many bytes, as they would go over the wire, are left out at the beginning (RFC 3659 section 5.3).
+    pub(crate) skip: u64,
 }
 
 /// What moves.
 pub(crate) enum Body {
-    Download(Box<dyn VfsRead>),
+    /// A file, or so many bytes of it at most.
+    Download(Box<dyn VfsRead>, Option<u64>),
     Upload(Box<dyn VfsWrite>),
     Listing(BoxStream<'static, Result<Bytes, VfsError>>),
 }
@@ -47,6 +61,8 @@ pub(crate) enum Failure {
     Stalled,
     /// An encrypted upload ended without the goodbye of TLS.
     Truncated,
+    /// What came in MODE Z can't be unpacked.
+    Damaged(DeflateProblem),
     /// The tree refused.
     Files(VfsError),
     /// ABOR, or the client is gone.
@@ -59,13 +75,39 @@ impl From<VfsError> for Failure {
     }
 }
 
+impl From<NetError> for Failure {
+    fn from(error: NetError) -> Self {
+        match error {
+            NetError::Timeout { .. } => Self::Stalled,
+            NetError::Local(error) => Self::Files(error.into()),
+            NetError::Deflate(problem) => Self::Damaged(problem),
+            NetError::Cancelled => Self::Aborted,
+            _ => Self::Lost,
+        }
+    }
+}
+
 impl Body {
     pub(crate) fn direction(&self) -> Direction {
         match self {
-            Self::Download(_) => Direction::Download,
+            Self::Download(..) => Direction::Download,
             Self::Upload(_) => Direction::Upload,
             Self::Listing(_) => Direction::Listing,
         }
+    }
+}
+
+/// What the server lends a transfer.
+pub(crate) struct Lane {
+    /// The limits of speed.
+    pub(crate) throttles: Throttles,
+    /// Threads for files that move without passing through this process. One that gets none goes the other way.
+    pub(crate) copies: Arc<Semaphore>,
+}
+
+impl Lane {
+    pub(super) fn thread(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.copies).try_acquire_owned().ok()
     }
 }
 
@@ -78,165 +120,52 @@ impl Transfer {
         self,
         progress: Progress,
         cancel: CancellationToken,
+        lane: Lane,
     ) -> Result<Option<Stream>, Failure> {
         let idle = self.opener.limits.data_idle;
+        let deflate = self.opener.deflate;
         let purpose = match &self.body {
             Body::Upload(_) => Purpose::Upload,
-            Body::Download(_) | Body::Listing(_) => Purpose::Download,
+            Body::Download(..) | Body::Listing(_) => Purpose::Download,
         };
         let stream = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Failure::Aborted),
             stream = self.opener.open(purpose) => stream?,
         };
-        let mut pipe = Pipe {
-            stream,
-            idle,
-            cancel,
-            progress,
+        let stream = match (deflate, purpose) {
+            (None, _) => stream,
+            (Some(_), Purpose::Upload) => stream.inflating(InflateLimits::default()),
+            (Some(level), _) => stream.deflating(level),
         };
+        let mut pipe = Pipe::new(stream, idle, cancel, progress, lane.throttles.clone());
         match self.body {
-            Body::Download(reader) => pipe.download(reader).await?,
+            Body::Download(reader, most) => {
+                let left = most.map_or(reader.remaining(), |most| most.min(reader.remaining()));
+                if self.text.is_none()
+                    && left > SMALL
+                    && let Some(Ok(file)) = reader.as_file().map(std::fs::File::try_clone)
+                    && let Some(_thread) = lane.thread()
+                {
+                    return pipe.serve(file, left).await.map(Some);
+                }
+                pipe.download(reader, left, self.text).await?;
+            }
             Body::Listing(lines) => pipe.listing(lines).await?,
             Body::Upload(writer) => {
-                pipe.upload(writer, self.unclean_end).await?;
+                let text = self.text.is_some();
+                pipe.upload(writer, text, self.unclean_end, &lane).await?;
                 return Ok(None);
             }
         }
-        pipe.goodbye().await?;
-        Ok(Some(pipe.stream))
+        pipe.goodbye().await.map(Some)
     }
 }
 
 /// After 226: waits a moment for the client to close its end, so that our closing can't reset the connection under bytes
 /// that are still on their way.
-pub(crate) async fn linger(mut stream: Stream) {
-    let mut scratch = [0; 1024];
-    let drain = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
-    let _ = tokio::time::timeout(LINGER, drain).await;
-}
-
-struct Pipe {
-    stream: Stream,
-    idle: Duration,
-    cancel: CancellationToken,
-    progress: Progress,
-}
-
-impl Pipe {
-    /// Reads the next chunk while the one before is on its way.
-    async fn download(&mut self, mut reader: Box<dyn VfsRead>) -> Result<(), Failure> {
-        let mut chunk = reader.read_chunk(CHUNK).await?;
-        while !chunk.is_empty() {
-            let (sent, next) = tokio::join!(self.send(&chunk), reader.read_chunk(CHUNK));
-            sent?;
-            chunk = next?;
-        }
-        Ok(())
-    }
-
-    async fn listing(
-        &mut self,
-        mut lines: BoxStream<'static, Result<Bytes, VfsError>>,
-    ) -> Result<(), Failure> {
-        while let Some(lines) = lines.next().await {
-            self.send(&lines?).await?;
-        }
-        Ok(())
-    }
-
-    /// Collects the next chunk while the one before is written.
-    async fn upload(
-        &mut self,
-        mut writer: Box<dyn VfsWrite>,
-        unclean_end: bool,
-    ) -> Result<(), Failure> {
-        let mut waiting = Bytes::new();
-        let mut end = Ok(false);
-        while matches!(end, Ok(false)) {
-            let mut buffer = BytesMut::with_capacity(CHUNK);
-            let write = async {
-                match waiting.is_empty() {
-                    true => Ok(()),
-                    false => writer.write_chunk(waiting).await,
-                }
-            };
-            let (filled, written) = tokio::join!(self.fill(&mut buffer), write);
-            written?;
-            end = filled;
-            waiting = buffer.freeze();
-        }
-        // Whatever came before the end is kept, however it ended: a resume starts from there.
-        if !waiting.is_empty() {
-            writer.write_chunk(waiting).await?;
-        }
-        match end {
-            Err(Failure::Truncated) if unclean_end => {}
-            // Not finished: a writer that was given nothing leaves the old file as it was.
-            other => drop(other?),
-        }
-        writer.finish().await?;
-        // The client has closed its direction; ours follows. It may be gone already.
-        let _ = tokio::time::timeout(LINGER, self.stream.shutdown()).await;
-        Ok(())
-    }
-
-    /// Fills the buffer; true at the end of the connection.
-    async fn fill(&mut self, buffer: &mut BytesMut) -> Result<bool, Failure> {
-        while buffer.len() < CHUNK {
-            let read = tokio::select! {
-                biased;
-                () = self.cancel.cancelled() => return Err(Failure::Aborted),
-                read = tokio::time::timeout(self.idle, self.stream.read_buf(buffer)) => read,
-            };
-            match read {
-                Ok(Ok(0)) => return Ok(true),
-                Ok(Ok(n)) => self.progress.add(n as u64),
-                Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                    return Err(Failure::Truncated);
-                }
-                Ok(Err(_)) => return Err(Failure::Lost),
-                Err(_) => return Err(Failure::Stalled),
-            }
-        }
-        Ok(false)
-    }
-
-    async fn send(&mut self, mut data: &[u8]) -> Result<(), Failure> {
-        while !data.is_empty() {
-            let written = tokio::select! {
-                biased;
-                () = self.cancel.cancelled() => return Err(Failure::Aborted),
-                written = tokio::time::timeout(self.idle, self.stream.write(data)) => written,
-            };
-            match written {
-                Ok(Ok(n @ 1..)) => {
-                    self.progress.add(n as u64);
-                    data = &data[n..];
-                }
-                Ok(_) => return Err(Failure::Lost),
-                Err(_) => return Err(Failure::Stalled),
-            }
-        }
-        Ok(())
-    }
-
-    /// Flushes, and says that this was all: close_notify, FIN.
-    async fn goodbye(&mut self) -> Result<(), Failure> {
-        let end = async {
-            self.stream.flush().await?;
-            self.stream.shutdown().await
-        };
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => Err(Failure::Aborted),
-            end = tokio::time::timeout(self.idle, end) => match end {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(Failure::Lost),
-                Err(_) => Err(Failure::Stalled),
-            },
-        }
-    }
+pub(crate) async fn linger(stream: Stream) {
+    ftp_net::copy::drain(stream.into_tcp(), LINGER).await;
 }
 
 impl Failure {
@@ -255,6 +184,11 @@ impl Failure {
                 "The data connection ended without the goodbye of TLS; the file may be incomplete."
                     .to_owned(),
             ),
+            Self::Damaged(problem @ DeflateProblem::Bomb { .. }) => {
+                (552, format!("Refused: {problem}."))
+            }
+            // The words of the library in it are no text of the client's.
+            Self::Damaged(problem) => (426, format!("Not complete: {problem}.")),
             Self::Aborted => (426, "Transfer aborted.".to_owned()),
             Self::Files(error) => match error.kind() {
                 VfsErrorKind::Full => (452, "No space left.".to_owned()),

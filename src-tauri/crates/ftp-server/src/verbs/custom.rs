@@ -46,6 +46,7 @@ pub(super) async fn custom(
         body,
         opener: session.opener()?,
         unclean_end: session.config().unclean_end,
+        text: None,
     };
     let opening = match opening.code.is_preliminary() {
         true => opening,

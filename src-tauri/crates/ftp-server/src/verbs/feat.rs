@@ -3,21 +3,41 @@
 use ftp_proto::Features;
 use ftp_proto::listing::MlsxFacts;
 
-use super::{Answer, Outcome, done, reply};
+use super::{Answer, Outcome, done, hash, params, reply};
 use crate::session::Session;
 
 pub(super) fn feat(session: &Session) -> Answer {
+    let config = session.config();
     let mut features = Features::default();
-    if session.config().tls.is_some() {
+    if config.tls.is_some() {
         for line in ["AUTH TLS", "PBSZ", "PROT"] {
             features.insert(line);
         }
     }
-    for line in ["CLNT", "EPRT", "EPSV", "MDTM", "MFMT"] {
+    for line in ["AVBL", "CLNT", "CSID", "EPRT", "EPSV"] {
+        features.insert(line);
+    }
+    features.insert(&format!("HASH {}", hash::feature(session.state.hash)));
+    if !config.hosts.is_empty() {
+        features.insert("HOST");
+    }
+    for line in ["LANG EN*", "MD5", "MDTM", "MFF Modify;UNIX.mode;", "MFMT"] {
         features.insert(line);
     }
     features.insert(&format!("MLST {}", session.state.facts.feature()));
-    for line in ["REST STREAM", "SIZE", "TVFS", "UTF8"] {
+    for line in [
+        "MODE Z",
+        "RANG STREAM",
+        "REST STREAM",
+        "SIZE",
+        "TVFS",
+        "UTF8",
+        "XCRC",
+        "XMD5",
+        "XSHA1",
+        "XSHA256",
+        "XSHA512",
+    ] {
         features.insert(line);
     }
     Ok(Outcome::Reply(features.to_reply()))
@@ -38,6 +58,8 @@ pub(super) fn opts(session: &mut Session, option: &[u8]) -> Answer {
             let list = session.state.facts.names();
             done(200, format!("MLST OPTS {list}").trim_end())
         }
+        b"HASH" => hash::opts(session, value),
+        b"MODE" => params::opts_mode(session, value),
         _ => Err(reply(501, "No such option.")),
     }
 }

@@ -26,6 +26,24 @@ pub(super) fn clnt() -> Answer {
     done(200, "Noted.")
 }
 
+/// Who we are, in the form in which clients say who they are (draft-peterson-streamlined-ftp-command-extensions).
+pub(super) fn csid() -> Answer {
+    done(
+        200,
+        concat!("Name=Slipway; Version=", env!("CARGO_PKG_VERSION"), ";"),
+    )
+}
+
+/// RFC 2640 section 4.1: which language the replies are in. There is one.
+pub(super) fn lang(wish: &[u8]) -> Answer {
+    let wish = wish.trim_ascii().to_ascii_lowercase();
+    match wish.as_slice() {
+        b"" | b"en" => done(200, "Replies are in English."),
+        dialect if dialect.starts_with(b"en-") => done(200, "Replies are in English."),
+        _ => Err(reply(504, "Replies are in English only.")),
+    }
+}
+
 pub(super) fn help(session: &Session, about: Option<&[u8]>) -> Answer {
     let own = session.config().commands.keys().map(String::as_str);
     let all: Vec<&str> = TABLE.iter().map(|(verb, _)| *verb).chain(own).collect();
@@ -57,7 +75,11 @@ pub(super) fn stat(session: &Session) -> Answer {
             on_off(session.control.is_encrypted())
         ),
         format!(" Data connections: {}", on_off(session.state.private)),
-        format!(" TYPE: {}", if session.state.ascii { "A" } else { "I" }),
+        format!(
+            " TYPE: {}; STRU: F; MODE: {}",
+            if session.state.binary { "I" } else { "A" },
+            if session.state.deflate { "Z" } else { "S" },
+        ),
         "End.".to_owned(),
     ];
     Ok(Outcome::Reply(Reply::multi(

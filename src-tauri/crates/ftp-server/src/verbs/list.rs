@@ -215,6 +215,7 @@ fn send(
         body: Body::Listing(lines),
         opener,
         unclean_end: false,
+        text: None,
     };
     Outcome::Transfer(reply(150, "Here it comes."), Box::new(transfer))
 }

@@ -11,7 +11,7 @@ use crate::session::Session;
 /// A name: 230 if that is enough, and 331 for every other one, so that nobody learns which names there are.
 pub(super) async fn user(session: &mut Session, name: &[u8]) -> Answer {
     session.log_out();
-    let accounts = session.config().accounts.clone();
+    let accounts = session.accounts();
     if let Authentication::Accepted(account) = accounts.authenticate(name, None).await {
         enter(session, account, name).await;
         return done(230, "Logged in.");
@@ -27,7 +27,7 @@ pub(super) async fn pass(session: &mut Session, password: &Secret) -> Answer {
     let Some(name) = session.state.named.take() else {
         return Err(reply(503, "USER first."));
     };
-    let accounts = session.config().accounts.clone();
+    let accounts = session.accounts();
     match accounts.authenticate(&name, Some(password)).await {
         Authentication::Accepted(account) => {
             enter(session, account, &name).await;
@@ -59,6 +59,9 @@ pub(super) fn acct(session: &Session) -> Answer {
 
 pub(super) fn rein(session: &mut Session) -> Answer {
     session.reset();
+    if !session.named_by_tls {
+        session.host = None;
+    }
     done(220, "Ready for a new user.")
 }
 

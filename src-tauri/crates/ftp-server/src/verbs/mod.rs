@@ -8,6 +8,8 @@ mod dirs;
 mod facts;
 mod feat;
 mod glob;
+mod hash;
+mod host;
 mod info;
 mod list;
 mod login;
@@ -17,8 +19,11 @@ mod retr;
 mod site;
 mod stor;
 
-use ftp_proto::{Command, CommandError, Reply};
+use ftp_proto::{Argument, Command, CommandError, Reply};
+use futures_util::future::BoxFuture;
 use vfs::VfsError;
+
+pub(crate) use hash::Algorithm;
 
 use crate::event::{EndReason, EventKind};
 use crate::session::{Session, Transfer, refusal};
@@ -32,6 +37,8 @@ pub(crate) enum Outcome {
     Reply(Reply),
     /// 150, then the transfer, then its own final reply.
     Transfer(Reply, Box<Transfer>),
+    /// Something that takes a while; the client is listened to meanwhile. ABOR drops it.
+    Work(BoxFuture<'static, Reply>),
     /// A positive reply, then TLS on the control connection.
     Secure(Reply),
     /// The last reply, if any, and the end.
@@ -55,17 +62,25 @@ const TABLE: &[(&str, Who)] = &[
     ("ALLO", Who::User),
     ("APPE", Who::User),
     ("AUTH", Who::Anybody),
+    ("AVBL", Who::User),
     ("CCC", Who::Anybody),
     ("CDUP", Who::User),
     ("CLNT", Who::Anybody),
+    ("CSID", Who::Anybody),
     ("CWD", Who::User),
     ("DELE", Who::User),
     ("EPRT", Who::User),
     ("EPSV", Who::User),
     ("FEAT", Who::Anybody),
+    ("HASH", Who::User),
     ("HELP", Who::Anybody),
+    ("HOST", Who::Anybody),
+    ("LANG", Who::Anybody),
     ("LIST", Who::User),
+    ("MD5", Who::User),
     ("MDTM", Who::User),
+    ("MFCT", Who::User),
+    ("MFF", Who::User),
     ("MFMT", Who::User),
     ("MKD", Who::User),
     ("MLSD", Who::User),
@@ -81,6 +96,7 @@ const TABLE: &[(&str, Who)] = &[
     ("PROT", Who::Anybody),
     ("PWD", Who::User),
     ("QUIT", Who::Anybody),
+    ("RANG", Who::User),
     ("REIN", Who::Anybody),
     ("REST", Who::User),
     ("RETR", Who::User),
@@ -91,10 +107,22 @@ const TABLE: &[(&str, Who)] = &[
     ("SIZE", Who::User),
     ("STAT", Who::User),
     ("STOR", Who::User),
+    ("STOU", Who::User),
     ("STRU", Who::User),
     ("SYST", Who::Anybody),
     ("TYPE", Who::User),
     ("USER", Who::Encrypted),
+    ("XCRC", Who::User),
+    ("XCUP", Who::User),
+    ("XCWD", Who::User),
+    ("XMD5", Who::User),
+    ("XMKD", Who::User),
+    ("XPWD", Who::User),
+    ("XRMD", Who::User),
+    ("XSHA", Who::User),
+    ("XSHA1", Who::User),
+    ("XSHA256", Who::User),
+    ("XSHA512", Who::User),
 ];
 
 /// True for a verb that works here by itself.
@@ -118,6 +146,7 @@ pub(crate) async fn run(session: &mut Session, command: Command) -> Answer {
     }
     if !KEEPS_RESTART.contains(&verb.as_str()) {
         session.state.restart = 0;
+        session.state.range = None;
     }
     match command {
         Command::User(name) => login::user(session, name.as_bytes()).await,
@@ -145,7 +174,7 @@ pub(crate) async fn run(session: &mut Session, command: Command) -> Answer {
         Command::Mkd(path) => dirs::mkd(session, path.as_bytes()).await,
         Command::Rmd(path) => dirs::rmd(session, path.as_bytes()).await,
         Command::Type(code) => params::type_code(session, code.as_bytes()),
-        Command::Mode(mode) => params::mode(mode.as_bytes()),
+        Command::Mode(mode) => params::mode(session, mode.as_bytes()),
         Command::Stru(structure) => params::stru(structure.as_bytes()),
         Command::Pasv => data::pasv(session).await,
         Command::Epsv(wish) => data::epsv(session, wish).await,
@@ -158,6 +187,7 @@ pub(crate) async fn run(session: &mut Session, command: Command) -> Answer {
         Command::Rest(offset) => retr::rest(session, offset),
         Command::Retr(path) => retr::retr(session, path.as_bytes()).await,
         Command::Stor(path) => stor::stor(session, path.as_bytes()).await,
+        Command::Stou => stor::stou(session).await,
         Command::Appe(path) => stor::appe(session, path.as_bytes()).await,
         Command::Dele(path) => dele::dele(session, path.as_bytes()).await,
         Command::Rnfr(path) => rename::rnfr(session, path.as_bytes()).await,
@@ -167,21 +197,45 @@ pub(crate) async fn run(session: &mut Session, command: Command) -> Answer {
         Command::Mfmt(time, path) => facts::mfmt(session, time, path.as_bytes()).await,
         Command::Site(what) => site::site(session, what.as_bytes()).await,
         Command::Other { verb, .. } if is_stranger(session, &verb) => Ok(refuse_stranger(session)),
-        Command::Other { verb, argument } => custom::custom(session, verb, argument).await,
+        Command::Host(name) => host::host(session, name.as_bytes()),
+        Command::Other { verb, argument } => other(session, verb, argument).await,
         _ => Err(reply(502, "Not implemented.")),
+    }
+}
+
+/// The verbs that have no type of their own, and those of the server's owner.
+async fn other(session: &mut Session, verb: String, argument: Option<Argument>) -> Answer {
+    let given = argument.as_ref().map_or(&b""[..], |a| a.as_bytes());
+    let wanted = |wants: &str| match given {
+        b"" => Err(reply(501, &format!("{verb} takes {wants}."))),
+        given => Ok(given),
+    };
+    if let Some(algorithm) = hash::Algorithm::of_verb(&verb) {
+        return hash::kin(session, &verb, algorithm, wanted("a path")?).await;
+    }
+    match verb.as_str() {
+        "HASH" => hash::hash(session, wanted("a path")?).await,
+        "RANG" => retr::rang(session, given),
+        "MFF" => facts::mff(session, wanted("facts and a path")?).await,
+        "MFCT" => facts::mfct(session, wanted("a time and a path")?).await,
+        "AVBL" => facts::avbl(session, given).await,
+        "LANG" => info::lang(given),
+        "CSID" => info::csid(),
+        _ => custom::custom(session, verb, argument).await,
     }
 }
 
 /// Commands that may stand between REST and its transfer.
 const KEEPS_RESTART: &[&str] = &[
-    "REST", "RETR", "STOR", "PASV", "EPSV", "PORT", "EPRT", "TYPE", "MODE", "STRU", "PBSZ", "PROT",
-    "SIZE", "MDTM", "NOOP", "ALLO",
+    "REST", "RANG", "RETR", "STOR", "HASH", "PASV", "EPSV", "PORT", "EPRT", "TYPE", "MODE", "STRU",
+    "PBSZ", "PROT", "SIZE", "MDTM", "NOOP", "ALLO",
 ];
 
 /// The reply to a line that is no command, or not a right one.
 pub(crate) fn not_understood(session: &mut Session, error: &CommandError) -> Answer {
     session.state.rename_from = None;
     session.state.restart = 0;
+    session.state.range = None;
     match error {
         CommandError::NoVerb { line } if is_stranger(session, line) => Ok(refuse_stranger(session)),
         // RFC 2428 section 3: the reply names the protocols that would do.

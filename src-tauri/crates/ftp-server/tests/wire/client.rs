@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ftp_net::Stream;
 use ftp_net::tls::{Roots, ServerTls, TlsSession, Trust, Versions};
+use ftp_net::{InflateLimits, Stream};
 use ftp_server::vfs::{MemoryTree, VPath, Vfs};
 use ftp_server::{Limits, RunningServer, Secret, Server, ServerBuilder, User};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,6 +49,8 @@ pub(crate) struct Client {
     inbox: Vec<u8>,
     session: Option<TlsSession>,
     pub(crate) private: bool,
+    /// MODE Z.
+    pub(crate) packed: bool,
 }
 
 impl Client {
@@ -68,6 +70,7 @@ impl Client {
             inbox: Vec::new(),
             session: None,
             private: false,
+            packed: false,
         }
     }
 
@@ -81,16 +84,22 @@ impl Client {
     pub(crate) async fn ann(&mut self) {
         self.command("USER ann", 331).await;
         self.command("PASS secret", 230).await;
+        self.command("TYPE I", 200).await;
     }
 
     /// TLS on the control connection, with the server's certificate pinned.
     pub(crate) async fn secure(&mut self, tls: &ServerTls, versions: Versions) {
+        self.secure_as("localhost", tls, versions).await;
+    }
+
+    /// The same for a server that is known by this name.
+    pub(crate) async fn secure_as(&mut self, name: &str, tls: &ServerTls, versions: Versions) {
         let trust = Trust {
             roots: Roots::System,
             pins: vec![tls.fingerprint()],
             only_pins: true,
         };
-        let session = ftp_net::tls::ClientTls::new("localhost", &trust)
+        let session = ftp_net::tls::ClientTls::new(name, &trust)
             .unwrap()
             .session(versions);
         let Some(Stream::Plain(tcp)) = self.stream.take() else {
@@ -140,6 +149,12 @@ impl Client {
             assert_eq!(reply[..3], code.to_string(), "{line} at {caller}: {reply}");
             reply
         }
+    }
+
+    /// Sends a line and gives whatever comes back.
+    pub(crate) async fn reply_to(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n")).await;
+        self.reply().await.expect("a reply")
     }
 
     #[track_caller]
@@ -218,6 +233,9 @@ impl Client {
         let tcp = self.data().await;
         self.command(line, 150).await;
         let mut stream = self.wrap(tcp).await;
+        if self.packed {
+            stream = stream.inflating(InflateLimits::default());
+        }
         let mut out = Vec::new();
         tokio::time::timeout(PATIENCE, stream.read_to_end(&mut out))
             .await
@@ -233,13 +251,22 @@ impl Client {
 
     /// A whole transfer from us.
     pub(crate) async fn store(&mut self, line: &str, content: &[u8]) {
+        self.store_reply(line, content).await;
+    }
+
+    /// The same. Gives the 150.
+    pub(crate) async fn store_reply(&mut self, line: &str, content: &[u8]) -> String {
         let tcp = self.data().await;
-        self.command(line, 150).await;
+        let opening = self.command(line, 150).await;
         let mut stream = self.wrap(tcp).await;
+        if self.packed {
+            stream = stream.deflating(6);
+        }
         stream.write_all(content).await.unwrap();
         ftp_net::shutdown_orderly(&mut stream, PATIENCE)
             .await
             .unwrap();
         self.expect(226).await;
+        opening
     }
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::client::{Client, builder, p, plain, start};
 
-async fn both(test: impl AsyncFn(Client, Arc<dyn Vfs>)) {
+pub(crate) async fn both(test: impl AsyncFn(Client, Arc<dyn Vfs>)) {
     let dir = tempfile::tempdir().unwrap();
     let trees: [Arc<dyn Vfs>; 2] = [
         Arc::new(MemoryTree::new(64 << 20)),

@@ -92,6 +92,7 @@ async fn users_have_trees_and_homes_of_their_own() {
     c.command("PWD", 530).await;
     c.command("PASS b", 230).await;
     assert!(c.command("PWD", 257).await.contains("\"/\""));
+    c.command("TYPE I", 200).await;
     c.command("SIZE only-b", 213).await;
 }
 
