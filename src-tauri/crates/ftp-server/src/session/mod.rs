@@ -274,7 +274,7 @@ impl Session {
     /// Login is over.
     pub(crate) fn logged_in(&mut self, account: Account, user: &[u8]) {
         self.deadline = None;
-        self.state.login = Some(Login::new(self.config().accounts.clone(), &account));
+        self.state.login = Some(Login::new(self.accounts(), &account));
         self.state.account = Some(account);
         let user = escape(user, 200);
         self.tell(EventKind::LoggedIn { user });
