@@ -12,7 +12,7 @@ use vfs::Vfs;
 use crate::account::{Accounts, User, Users};
 use crate::custom::{CustomCommand, CustomCommands, is_verb};
 use crate::host::VirtualHost;
-use crate::limits::{DataSession, Limits};
+use crate::limits::{DataSession, Limits, SpeedLimits};
 use crate::server::{Config, RunningServer};
 use crate::verbs;
 
@@ -62,6 +62,8 @@ pub struct ServerBuilder {
     data_ports: Option<RangeInclusive<u16>>,
     commands: CustomCommands,
     hosts: Vec<VirtualHost>,
+    speed: SpeedLimits,
+    session_speed: SpeedLimits,
 }
 
 impl ServerBuilder {
@@ -162,6 +164,19 @@ impl ServerBuilder {
         self
     }
 
+    /// Limits of speed of the whole server, shared by all transfers; see
+    /// [`ServerHandle::set_speed`](crate::ServerHandle::set_speed) for changing them later.
+    pub fn speed(mut self, limits: SpeedLimits) -> Self {
+        self.speed = limits;
+        self
+    }
+
+    /// Limits of speed of each session.
+    pub fn session_speed(mut self, limits: SpeedLimits) -> Self {
+        self.session_speed = limits;
+        self
+    }
+
     /// Listens (port 0: the system's choice) and serves until [`RunningServer::stop`] or until the result is dropped.
     ///
     /// # Errors
@@ -203,6 +218,8 @@ impl ServerBuilder {
         Ok(Config {
             hosts,
             commands: self.commands,
+            speed: self.speed,
+            session_speed: self.session_speed,
             accounts,
             tls: self.tls,
             implicit: self.implicit,

@@ -42,7 +42,14 @@ pub enum EventKind {
         /// The name, escaped.
         user: String,
     },
-    /// Something was refused: a login, a foreign address, a connection too many.
+    /// A login failed. Not told apart: a name that nobody has, and a wrong password.
+    LoginFailed {
+        /// The name, escaped.
+        user: String,
+        /// What was wrong; never the password.
+        reason: &'static str,
+    },
+    /// Something was refused: a foreign address, a connection too many.
     Denied {
         /// What, and why; never with a password.
         reason: String,
@@ -110,6 +117,8 @@ pub enum EndReason {
     Tls,
     /// The server was stopped.
     Stopped,
+    /// The owner of the server ended it, or it gave way to others because it didn't log in.
+    Kicked,
     /// A fault of ours: the session panicked. Others go on.
     Fault,
 }

@@ -29,18 +29,24 @@ mod account;
 mod builder;
 mod custom;
 mod event;
+mod handle;
 mod host;
 mod limits;
+mod live;
+mod registry;
 mod server;
 mod session;
+mod speed;
 mod verbs;
 
 pub use account::{Account, Accounts, Authentication, User, Users};
 pub use builder::{BuildError, ServerBuilder};
 pub use custom::{Call, CustomAnswer, CustomCommand};
 pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
+pub use handle::ServerHandle;
 pub use host::VirtualHost;
 pub use limits::{AccountLimits, DataSession, Limits, SpeedLimits};
+pub use live::{Doing, SessionInfo, Totals};
 pub use server::{RunningServer, Server};
 
 pub use async_trait::async_trait;

@@ -11,6 +11,9 @@ pub struct Limits {
     pub connections: usize,
     /// Sessions at a time from one address. Default 64.
     pub connections_per_address: usize,
+    /// Sessions at a time that haven't logged in. When there are as many, the oldest of them that has had five seconds for it gives
+    /// way to a new one; otherwise the new one is told 421. Default 128.
+    pub half_open: usize,
     /// From the connection to the end of login. Default one minute.
     pub login: Duration,
     /// From one command to the next, outside transfers. Default five minutes.
@@ -36,6 +39,7 @@ impl Default for Limits {
         Self {
             connections: 256,
             connections_per_address: 64,
+            half_open: 128,
             login: Duration::from_secs(60),
             idle: Duration::from_secs(300),
             reply: Duration::from_secs(30),

@@ -1,11 +1,10 @@
 //! The running server: accepts, counts, and looks after its sessions.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ftp_net::tls::ServerTls;
@@ -13,14 +12,18 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, broadcast};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Accounts;
 use crate::builder::ServerBuilder;
 use crate::custom::CustomCommands;
 use crate::event::{EndReason, EventKind, ServerEvent, SessionId};
+use crate::handle::ServerHandle;
 use crate::host::Host;
-use crate::limits::{DataSession, Limits};
+use crate::limits::{DataSession, Limits, SpeedLimits};
+use crate::live::{SessionInfo, Totals};
+use crate::registry::{Full, Registry, Seat};
 use crate::session;
 
 /// Events that a slow receiver may lag behind before it misses the oldest.
@@ -50,8 +53,7 @@ impl Server {
 #[derive(Debug)]
 pub struct RunningServer {
     local: SocketAddr,
-    events: broadcast::Sender<ServerEvent>,
-    stop: CancellationToken,
+    handle: ServerHandle,
     task: Option<JoinHandle<()>>,
 }
 
@@ -59,21 +61,20 @@ impl RunningServer {
     pub(crate) fn start(config: Config, listener: TcpListener) -> io::Result<Self> {
         let local = listener.local_addr()?;
         let (events, _) = broadcast::channel(EVENTS);
-        let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
+            registry: Arc::new(Registry::new(config.speed, config.session_speed)),
             config,
-            events: events.clone(),
-            stop: stop.clone(),
+            events,
+            stop: CancellationToken::new(),
+            drain: CancellationToken::new(),
             copies: Arc::new(Semaphore::new(COPIES)),
             hashing: Arc::new(Semaphore::new(HASHING)),
-            open: Mutex::new(HashMap::new()),
             last: AtomicU64::new(0),
         });
-        let task = Some(tokio::spawn(accept(shared, listener)));
+        let task = Some(tokio::spawn(accept(Arc::clone(&shared), listener)));
         Ok(Self {
             local,
-            events,
-            stop,
+            handle: ServerHandle(shared),
             task,
         })
     }
@@ -85,22 +86,58 @@ impl RunningServer {
 
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<ServerEvent> {
-        self.events.subscribe()
+        self.handle.0.events.subscribe()
+    }
+
+    /// What can be asked of the server and changed while it runs. Clones may go to other tasks; they don't keep it running.
+    pub fn handle(&self) -> &ServerHandle {
+        &self.handle
+    }
+
+    /// Who is connected, and what each does; in the order of connection.
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.handle.sessions()
+    }
+
+    /// Ends one session: what it transfers is given up, and it is told 421. False where there is none of this number.
+    pub fn kick(&self, id: SessionId) -> bool {
+        self.handle.kick(id)
+    }
+
+    /// Sums since the start.
+    pub fn totals(&self) -> Totals {
+        self.handle.totals()
     }
 
     /// Stops listening, tells every session goodbye (421), and waits until the last is gone, at most five seconds.
     /// Transfers that still run are given up.
     pub async fn stop(mut self) {
-        self.stop.cancel();
+        self.handle.0.stop.cancel();
         if let Some(task) = self.task.take() {
             let _ = task.await;
+        }
+    }
+
+    /// Stops listening and tells every session goodbye (421), but those that transfer something only when that is done. Whatever
+    /// still runs after `patience` is given up, as [`stop`](Self::stop) does.
+    pub async fn stop_gracefully(mut self, patience: Duration) {
+        let shared = Arc::clone(&self.handle.0);
+        shared.drain.cancel();
+        let Some(mut task) = self.task.take() else {
+            return;
+        };
+        // Put back, so that dropping this future stops the server as dropping the server does.
+        let waited = tokio::time::timeout(patience, &mut task).await;
+        self.task = Some(task);
+        if waited.is_err() {
+            self.stop().await;
         }
     }
 }
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.handle.0.stop.cancel();
         if let Some(task) = &self.task {
             // The sessions are in the task's own set and end with it.
             task.abort();
@@ -122,6 +159,8 @@ pub(crate) struct Config {
     pub(crate) data_ports: Option<RangeInclusive<u16>>,
     pub(crate) commands: CustomCommands,
     pub(crate) hosts: Vec<Arc<Host>>,
+    pub(crate) speed: SpeedLimits,
+    pub(crate) session_speed: SpeedLimits,
 }
 
 impl Config {
@@ -137,13 +176,16 @@ impl Config {
 /// What all sessions share.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) registry: Arc<Registry>,
+    /// Everything ends.
     pub(crate) stop: CancellationToken,
+    /// Sessions end when they have nothing to transfer.
+    pub(crate) drain: CancellationToken,
     /// Threads for the copies of files. Far fewer than the runtime has: the trees need some, too.
     pub(crate) copies: Arc<Semaphore>,
     /// Files whose hash is computed at a time: it is the processor's time.
     pub(crate) hashing: Arc<Semaphore>,
     events: broadcast::Sender<ServerEvent>,
-    open: Mutex<HashMap<IpAddr, usize>>,
     last: AtomicU64,
 }
 
@@ -156,44 +198,6 @@ impl Shared {
             kind,
         });
     }
-
-    /// A place for one more session of this address.
-    fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let limits = &self.config.limits;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let total: usize = open.values().sum();
-        let count = open.get(&address).copied().unwrap_or(0);
-        if total >= limits.connections || count >= limits.connections_per_address {
-            return None;
-        }
-        open.insert(address, count + 1);
-        Some(Place {
-            shared: Arc::clone(self),
-            address,
-        })
-    }
-}
-
-/// A session's share of the connection limits; given back when it is dropped.
-pub(crate) struct Place {
-    shared: Arc<Shared>,
-    address: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self
-            .shared
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.address);
-            }
-        }
-    }
 }
 
 async fn accept(shared: Arc<Shared>, listener: TcpListener) {
@@ -201,6 +205,7 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => break,
+            () = shared.drain.cancelled() => break,
             Some(_) = sessions.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((tcp, peer)) => {
@@ -215,7 +220,12 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         }
     }
     drop(listener);
-    let all_gone = async { while sessions.join_next().await.is_some() {} };
+    let all_gone = async |sessions: &mut JoinSet<()>| while sessions.join_next().await.is_some() {};
+    tokio::select! {
+        () = shared.stop.cancelled() => {}
+        () = all_gone(&mut sessions) => return,
+    }
+    let all_gone = all_gone(&mut sessions);
     if tokio::time::timeout(STOP, all_gone).await.is_err() {
         sessions.shutdown().await;
     }
@@ -225,22 +235,35 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 async fn welcome(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let id = SessionId(shared.last.fetch_add(1, Ordering::Relaxed) + 1);
-    let Some(place) = shared.admit(peer.ip()) else {
-        let reason = "too many connections".to_owned();
-        shared.tell(id, peer, EventKind::Denied { reason });
-        turn_away(&shared, tcp).await;
-        return;
+    let stop = shared.stop.child_token();
+    let admitted = shared
+        .registry
+        .admit(id, peer, &shared.config.limits, stop, Instant::now());
+    let seat = match admitted {
+        Ok(seat) => seat,
+        Err(full) => {
+            let reason = match full {
+                Full::Server => "too many connections",
+                Full::Address => "too many connections from this address",
+                Full::HalfOpen => "too many connections without a login",
+            };
+            let reason = reason.to_owned();
+            shared.tell(id, peer, EventKind::Denied { reason });
+            turn_away(&shared, tcp).await;
+            return;
+        }
     };
+    let live = Arc::clone(&seat.live);
     // Says the last word even if the session panics.
     let mut farewell = Farewell {
         shared: Arc::clone(&shared),
         id,
         peer,
         reason: EndReason::Fault,
-        _place: place,
+        _seat: seat,
     };
     shared.tell(id, peer, EventKind::SessionOpened);
-    farewell.reason = session::run(shared, id, tcp, peer).await;
+    farewell.reason = session::run(shared, live, id, tcp, peer).await;
 }
 
 struct Farewell {
@@ -248,7 +271,7 @@ struct Farewell {
     id: SessionId,
     peer: SocketAddr,
     reason: EndReason,
-    _place: Place,
+    _seat: Seat,
 }
 
 impl Drop for Farewell {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ftp_net::Throttles;
 use ftp_net::copy::Progress;
 use ftp_proto::{Command, Reply};
 use futures_util::future::BoxFuture;
@@ -32,6 +31,12 @@ impl Session {
             direction,
         });
         let progress = Progress::default();
+        self.live.transfer_started(
+            path.clone(),
+            direction,
+            progress.clone(),
+            transfer.body.total(),
+        );
         let cancel = CancellationToken::new();
         let what = match direction {
             Direction::Download => "Sending a file",
@@ -42,7 +47,7 @@ impl Session {
         let mut end = None;
         let result = {
             let lane = Lane {
-                throttles: Throttles::default(),
+                throttles: self.throttles(direction),
                 copies: Arc::clone(&self.shared.copies),
             };
             let work = transfer.run(progress.clone(), cancel.clone(), lane);
@@ -50,12 +55,12 @@ impl Session {
             loop {
                 let open = end.is_none() && !cancel.is_cancelled();
                 let room = self.has_room();
-                let stop = self.shared.stop.clone();
+                let stop = self.live.stop.clone();
                 tokio::select! {
                     biased;
                     result = &mut work => break result,
                     () = stop.cancelled(), if open => {
-                        end = Some(EndReason::Stopped);
+                        end = Some(self.stopped().0);
                         cancel.cancel();
                     }
                     line = self.control.line(), if open && room => match line {
@@ -96,6 +101,7 @@ impl Session {
                 (verbs::reply(code, &text), outcome)
             }
         };
+        self.shared.registry.transfer_ended(&self.live, &outcome);
         self.tell(EventKind::TransferEnded {
             path,
             direction,
@@ -104,11 +110,11 @@ impl Session {
         });
         match end {
             None => self.send(&reply).await,
-            Some(EndReason::Stopped) => {
+            Some(EndReason::Stopped | EndReason::Kicked) => {
+                let (reason, text) = self.stopped();
                 self.send(&reply).await?;
-                self.send(&verbs::reply(421, "The server is stopping."))
-                    .await?;
-                Err(EndReason::Stopped)
+                self.send(&verbs::reply(421, text)).await?;
+                Err(reason)
             }
             Some(reason) => Err(reason),
         }
@@ -120,7 +126,7 @@ impl Session {
         mut work: BoxFuture<'static, Reply>,
     ) -> Result<(), EndReason> {
         let cancel = CancellationToken::new();
-        let stop = self.shared.stop.clone();
+        let stop = self.live.stop.clone();
         let reply = loop {
             if cancel.is_cancelled() || self.has_abor() {
                 break verbs::reply(451, "Given up.");
@@ -130,8 +136,9 @@ impl Session {
                 biased;
                 reply = &mut work => break reply,
                 () = stop.cancelled() => {
-                    self.send(&verbs::reply(421, "The server is stopping.")).await?;
-                    return Err(EndReason::Stopped);
+                    let (reason, text) = self.stopped();
+                    self.send(&verbs::reply(421, text)).await?;
+                    return Err(reason);
                 }
                 line = self.control.line(), if room => match line {
                     Ok(line) => self.overhear(&line, &cancel, || "Working.".to_owned()).await?,

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ftp_net::Stream;
 use ftp_net::tls::ServerTls;
+use ftp_net::{Stream, Throttles};
 use ftp_proto::listing::MlsxFacts;
 use ftp_proto::{Command, CommandError, Reply, escape};
 use tokio::net::TcpStream;
@@ -24,9 +24,10 @@ use tokio::time::Instant;
 use vfs::{VPath, Vfs, VfsError, VfsErrorKind};
 
 use crate::account::{Account, Accounts, Login};
-use crate::event::{EndReason, EventKind, SessionId};
+use crate::event::{Direction, EndReason, EventKind, SessionId};
 use crate::host::Host;
 use crate::limits::DataSession;
+use crate::registry::{Live, TooMany, UserSeat};
 use crate::server::{Config, Shared};
 use crate::verbs::{self, Answer, Outcome};
 use control::{Control, ControlError};
@@ -46,6 +47,7 @@ const LINGERING: usize = 8;
 /// Serves one connection to its end.
 pub(crate) async fn run(
     shared: Arc<Shared>,
+    live: Arc<Live>,
     id: SessionId,
     tcp: TcpStream,
     peer: SocketAddr,
@@ -70,6 +72,8 @@ pub(crate) async fn run(
         named_by_tls: false,
         tls: None,
         state: State::default(),
+        user_seat: None,
+        live,
         shared,
     };
     let reason = match session.serve().await {
@@ -100,6 +104,10 @@ pub(crate) struct Session {
     /// The certificate of the control connection: data connections have the same.
     tls: Option<ServerTls>,
     pub(crate) state: State,
+    /// What others may know of it, and how they end it.
+    pub(crate) live: Arc<Live>,
+    /// Held while a user is logged in.
+    user_seat: Option<UserSeat>,
     /// When login must be over; none once it is.
     deadline: Option<Instant>,
     queue: VecDeque<Queued>,
@@ -173,6 +181,12 @@ impl Session {
     /// Sends the events of this session on their way.
     pub(crate) fn tell(&self, kind: EventKind) {
         self.shared.tell(self.id, self.peer, kind);
+    }
+
+    /// The limits of speed that a transfer of this session passes through: of the server, of this session, of the user, of
+    /// this session of the user.
+    pub(crate) fn throttles(&self, direction: Direction) -> Throttles {
+        self.shared.registry.throttles(&self.live, direction)
     }
 
     /// The tree of the user.
@@ -263,6 +277,7 @@ impl Session {
             self.deadline = Some(Instant::now() + self.config().limits.login);
         }
         self.state.login = None;
+        self.user_seat = None;
         self.state.named = None;
         self.state.cwd = None;
         self.state.data = None;
@@ -272,12 +287,23 @@ impl Session {
     }
 
     /// Login is over.
-    pub(crate) fn logged_in(&mut self, account: Account, user: &[u8]) {
-        self.deadline = None;
-        self.state.login = Some(Login::new(self.accounts(), &account));
-        self.state.account = Some(account);
+    ///
+    /// # Errors
+    /// This user has too many sessions already.
+    pub(crate) fn logged_in(&mut self, account: Account, user: &[u8]) -> Result<(), TooMany> {
+        // First of all: whoever has let the user in hears of the end in either case.
+        let login = Login::new(self.accounts(), &account);
         let user = escape(user, 200);
+        let seat = self
+            .shared
+            .registry
+            .log_in(&self.live, &account, user.clone())?;
+        self.user_seat = Some(seat);
+        self.deadline = None;
+        self.state.login = Some(login);
+        self.state.account = Some(account);
         self.tell(EventKind::LoggedIn { user });
+        Ok(())
     }
 
     async fn serve(&mut self) -> Result<Never, EndReason> {
@@ -291,6 +317,7 @@ impl Session {
         loop {
             let command = self.next_command().await?;
             self.obey(command).await?;
+            self.live.rest();
         }
     }
 
@@ -326,10 +353,10 @@ impl Session {
     async fn secure(&mut self) -> Result<(), EndReason> {
         let choose = self.certificates().ok_or(EndReason::Tls)?;
         let (tag, limit) = (self.tag(), self.config().limits.handshake);
-        let stop = self.shared.stop.clone();
+        let stop = self.live.stop.clone();
         let handshake = self.control.secure(choose, &tag, limit);
         let (tls, name) = tokio::select! {
-            () = stop.cancelled() => return Err(EndReason::Stopped),
+            () = stop.cancelled() => return Err(self.stopped().0),
             done = handshake => done.map_err(|_| EndReason::Tls)?,
         };
         self.tls = Some(tls);
@@ -337,6 +364,7 @@ impl Session {
             self.named_by_tls = true;
             self.host = Some(host);
         }
+        self.live.encrypted();
         let version = self.control.tls_version().unwrap_or("TLS");
         self.tell(EventKind::Secured { version });
         Ok(())
@@ -344,18 +372,28 @@ impl Session {
 
     /// The next command in order, waited for no longer than it may take.
     async fn next_command(&mut self) -> Result<Result<Command, CommandError>, EndReason> {
-        if let Some(queued) = self.queue.pop_front() {
+        let (stop, drain) = (self.live.stop.clone(), self.shared.drain.clone());
+        if let Some(queued) = self.queue.pop_front()
+            && !stop.is_cancelled()
+            && !drain.is_cancelled()
+        {
             self.queued_bytes -= queued.bytes;
             return Ok(queued.command);
         }
         let idle = Instant::now() + self.config().limits.idle;
         let deadline = self.deadline.map_or(idle, |login| login.min(idle));
-        let stop = self.shared.stop.clone();
+        let stopping = async {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = drain.cancelled() => {}
+            }
+        };
         let line = tokio::select! {
             biased;
-            () = stop.cancelled() => {
-                let _ = self.control.send(&verbs::reply(421, "The server is stopping.")).await;
-                return Err(EndReason::Stopped);
+            () = stopping => {
+                let (reason, text) = self.stopped();
+                let _ = self.control.send(&verbs::reply(421, text)).await;
+                return Err(reason);
             }
             line = self.control.line() => line,
             () = tokio::time::sleep_until(deadline) => {
@@ -366,6 +404,15 @@ impl Session {
         match line {
             Ok(line) => Ok(self.read(&line)),
             Err(error) => Err(self.lost(error).await),
+        }
+    }
+
+    /// Why the session was told to end, and what the client is told.
+    fn stopped(&self) -> (EndReason, &'static str) {
+        if self.live.was_kicked() {
+            (EndReason::Kicked, "The server has ended this session.")
+        } else {
+            (EndReason::Stopped, "The server is stopping.")
         }
     }
 

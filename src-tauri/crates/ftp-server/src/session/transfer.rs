@@ -95,6 +95,16 @@ impl Body {
             Self::Listing(_) => Direction::Listing,
         }
     }
+
+    /// How many bytes it will be, where that is known.
+    pub(crate) fn total(&self) -> Option<u64> {
+        match self {
+            Self::Download(reader, most) => {
+                Some(most.map_or(reader.remaining(), |most| most.min(reader.remaining())))
+            }
+            Self::Upload(_) | Self::Listing(_) => None,
+        }
+    }
 }
 
 /// What the server lends a transfer.

@@ -1,6 +1,6 @@
 //! USER, PASS, ACCT, REIN, QUIT (RFC 959 section 4.1.1).
 
-use ftp_proto::{Secret, escape};
+use ftp_proto::{Reply, Secret, escape};
 use vfs::VPath;
 
 use super::{Answer, Outcome, done, reply};
@@ -13,8 +13,7 @@ pub(super) async fn user(session: &mut Session, name: &[u8]) -> Answer {
     session.log_out();
     let accounts = session.accounts();
     if let Authentication::Accepted(account) = accounts.authenticate(name, None).await {
-        enter(session, account, name).await;
-        return done(230, "Logged in.");
+        return enter(session, account, name).await;
     }
     session.state.named = Some(name.to_vec());
     done(331, "Password, please.")
@@ -29,22 +28,23 @@ pub(super) async fn pass(session: &mut Session, password: &Secret) -> Answer {
     };
     let accounts = session.accounts();
     match accounts.authenticate(&name, Some(password)).await {
-        Authentication::Accepted(account) => {
-            enter(session, account, &name).await;
-            done(230, "Logged in.")
-        }
-        Authentication::Busy => Err(reply(530, "Not now, try again later.")),
+        Authentication::Accepted(account) => enter(session, account, &name).await,
+        Authentication::Busy => Err(failed(
+            session,
+            &name,
+            "not now",
+            "Not now, try again later.",
+        )),
         Authentication::Refused => {
             session.wrong_passwords += 1;
-            let reason = format!("wrong login of {}", escape(&name, 200));
-            session.tell(EventKind::Denied { reason });
+            let refused = failed(session, &name, "wrong name or password", "Login incorrect.");
             let limits = &session.config().limits;
             tokio::time::sleep(limits.wrong_password_delay).await;
             if session.wrong_passwords >= limits.wrong_passwords {
                 let bye = reply(421, "Too many wrong passwords. Goodbye.");
                 return Ok(Outcome::Close(Some(bye), EndReason::Refused));
             }
-            Err(reply(530, "Login incorrect."))
+            Err(refused)
         }
     }
 }
@@ -72,12 +72,24 @@ pub(super) fn quit() -> Answer {
     ))
 }
 
-async fn enter(session: &mut Session, account: Account, name: &[u8]) {
+async fn enter(session: &mut Session, account: Account, name: &[u8]) -> Answer {
     let home = match account.vfs.metadata(&account.home).await {
         Ok(facts) if facts.is_dir() => account.home.clone(),
         _ => VPath::root(),
     };
     session.state.named = None;
+    if session.logged_in(account, name).is_err() {
+        let text = "Too many sessions of this user.";
+        return Err(failed(session, name, "too many sessions", text));
+    }
     session.state.cwd = Some(home);
-    session.logged_in(account, name);
+    done(230, "Logged in.")
+}
+
+/// A login that failed: counted, told to the owner, and the reply.
+fn failed(session: &Session, name: &[u8], reason: &'static str, text: &str) -> Reply {
+    let user = escape(name, 200);
+    session.shared.registry.failed_login();
+    session.tell(EventKind::LoginFailed { user, reason });
+    reply(530, text)
 }

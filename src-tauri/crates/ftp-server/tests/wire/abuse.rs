@@ -230,6 +230,7 @@ async fn a_panic_in_one_session_touches_no_other() {
 async fn many_at_once() {
     let mut wide = crate::client::limits();
     wide.connections_per_address = 250;
+    wide.half_open = 250;
     let tree = MemoryTree::new(64 << 20);
     tree.write_file(&p("/f"), &vec![3; 300_000]).await.unwrap();
     let server = start(builder(Arc::new(tree)).limits(wide)).await;

@@ -5,6 +5,8 @@ mod abuse;
 mod client;
 mod custom;
 mod files;
+mod limits;
+mod live;
 mod host;
 mod login;
 mod modes;
