@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vfs::VPath;
 
-use crate::event::{Direction, SessionId, TransferOutcome};
 use crate::account::Account;
+use crate::event::{Direction, SessionId, TransferOutcome};
 use crate::limits::{Limits, SpeedLimits};
 use crate::live::{Doing, SessionInfo, Totals};
 use crate::speed::{Speed, chain};
@@ -560,11 +560,7 @@ mod tests {
         let a = house.come([1, 0, 0, 1], now).unwrap();
         let b = house.come([1, 0, 0, 1], now).unwrap();
         let registry = Arc::clone(&house.registry);
-        let log_in = |seat: &Seat| {
-            registry
-                .log_in(&seat.live, &ann, String::new())
-                .unwrap()
-        };
+        let log_in = |seat: &Seat| registry.log_in(&seat.live, &ann, String::new()).unwrap();
         let of = |seat: &Seat| {
             let user = lock(&seat.live.facts).user_speed.clone().unwrap();
             (user.shared.limits(), user.own.limits())
