@@ -32,6 +32,8 @@ pub enum VfsErrorKind {
     Full,
     /// The name can't exist here: NUL in it, too long, or not representable on this system.
     NameInvalid,
+    /// A symbolic link is in the way, in a tree that follows none ([`Vfs::without_links`](crate::Vfs::without_links)).
+    Link,
     /// An offset beyond the end of the file.
     Range,
     /// The backend can't do this.
@@ -100,6 +102,7 @@ impl VfsErrorKind {
             Self::Denied => "permission denied",
             Self::Full => "no space left",
             Self::NameInvalid => "the name is not allowed",
+            Self::Link => "a symbolic link is in the way",
             Self::Range => "the offset is beyond the end of the file",
             Self::Unsupported => "not supported here",
             Self::Io => "file system error",

@@ -1,5 +1,6 @@
-//! The path layer: one trait, [`Vfs`], with a local disk that can't be left ([`LocalDisk`]),
-//! a tree in memory ([`MemoryTree`]) and a wrapper that refuses every change ([`ReadOnly`]).
+//! The path layer: one trait, [`Vfs`], with a local disk that can't be left ([`LocalDisk`]) and a tree in memory ([`MemoryTree`]); and wrappers
+//! around any tree: one that refuses every change ([`ReadOnly`]), one that shows a directory as the whole ([`Subtree`]), and one that goes by
+//! permissions ([`Guarded`]).
 //!
 //! Paths are [`VPath`]: absolute, normalised, bytes. A backend never sees `.` or `..`.
 //! Nothing here knows of FTP, and nothing blocks the thread that awaits it.
@@ -9,10 +10,13 @@
 pub mod conformance;
 mod disk;
 mod error;
+mod guarded;
+mod links;
 mod memory;
 mod meta;
 mod path;
 mod read_only;
+mod subtree;
 
 use std::sync::Arc;
 
@@ -23,10 +27,12 @@ use jiff::Timestamp;
 
 pub use disk::LocalDisk;
 pub use error::{Result, VfsError, VfsErrorKind};
+pub use guarded::{Guarded, Permission};
 pub use memory::{Clock, MemoryTree};
 pub use meta::{DirEntry, FileKind, Metadata};
 pub use path::{MAX_PATH_BYTES, VPath};
 pub use read_only::ReadOnly;
+pub use subtree::Subtree;
 
 /// Bytes that one read or write moves at a time: large enough that a hop to a blocking thread costs nothing beside it.
 pub const CHUNK: usize = 256 * 1024;
@@ -52,6 +58,37 @@ pub enum WriteMode {
     /// Write from this byte on and keep what lies before and behind. The offset may not be beyond the end of the file
     /// ([`VfsErrorKind::Range`]); offset 0 creates a file that isn't there.
     At(u64),
+}
+
+/// What may be done with a path, as far as a tree knows beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Its facts may be known, and it may be read or listed.
+    pub read: bool,
+    /// It may be changed, made or removed.
+    pub write: bool,
+}
+
+impl Access {
+    /// Everything.
+    pub const ALL: Self = Self {
+        read: true,
+        write: true,
+    };
+    /// Nothing.
+    pub const NONE: Self = Self {
+        read: false,
+        write: false,
+    };
+
+    /// What both allow.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            read: self.read && other.read,
+            write: self.write && other.write,
+        }
+    }
 }
 
 /// A tree of files and directories.
@@ -112,6 +149,23 @@ pub trait Vfs: Send + Sync + 'static {
     /// Whether every change is refused, so that nobody need be offered one.
     fn is_read_only(&self) -> bool {
         false
+    }
+
+    /// What may be done with this path, so that nobody need be offered what would be refused. Not a promise: the system may refuse more.
+    fn may(&self, path: &VPath) -> Access {
+        let _ = path;
+        Access {
+            read: true,
+            write: !self.is_read_only(),
+        }
+    }
+
+    /// The same tree without following links: an operation fails with [`VfsErrorKind::Link`] where it would have followed one, anywhere in a path.
+    /// Wrappers that decide by paths stand on it, since a link leads past them otherwise.
+    ///
+    /// None, as here: this tree never follows one. A backend that does **must** have this method.
+    fn without_links(&self) -> Option<Arc<dyn Vfs>> {
+        None
     }
 
     /// Bytes that could still be written under `path`, where the backend knows.
@@ -192,6 +246,12 @@ impl<V: Vfs + ?Sized> Vfs for Arc<V> {
     }
     fn is_read_only(&self) -> bool {
         (**self).is_read_only()
+    }
+    fn may(&self, path: &VPath) -> Access {
+        (**self).may(path)
+    }
+    fn without_links(&self) -> Option<Arc<dyn Vfs>> {
+        (**self).without_links()
     }
     async fn available(&self, path: &VPath) -> Result<Option<u64>> {
         (**self).available(path).await

@@ -1,10 +1,13 @@
 //! A tree that nobody can change.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    Listing, Metadata, Result, VPath, Vfs, VfsError, VfsErrorKind, VfsRead, VfsWrite, WriteMode,
+    Access, Listing, Metadata, Result, VPath, Vfs, VfsError, VfsErrorKind, VfsRead, VfsWrite,
+    WriteMode,
 };
 
 /// Passes reading on and answers every change with [`VfsErrorKind::Denied`], before the inner tree is asked.
@@ -52,6 +55,18 @@ impl<V: Vfs> Vfs for ReadOnly<V> {
     }
     fn is_read_only(&self) -> bool {
         true
+    }
+    fn may(&self, path: &VPath) -> Access {
+        Access {
+            write: false,
+            ..self.0.may(path)
+        }
+    }
+    fn without_links(&self) -> Option<Arc<dyn Vfs>> {
+        Some(Arc::new(ReadOnly(self.0.without_links()?)))
+    }
+    async fn available(&self, path: &VPath) -> Result<Option<u64>> {
+        self.0.available(path).await
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use cap_std::fs::{Dir, OpenOptions};
 
 use super::blocking;
+use super::place::{Options, Place};
 use crate::{Result, VfsError, VfsErrorKind, VfsRead, VfsWrite, WriteMode};
 
 /// A file being read. The blocking side and this side share the handle, so that a dropped future closes nothing early.
@@ -23,8 +22,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(root: &Dir, path: &Path, offset: u64) -> Result<Self> {
-        let mut file = open_any(root, path)?;
+    pub(super) fn open(place: &Place, offset: u64) -> Result<Self> {
+        let mut file = place.open(&Options::default())?;
         let len = regular(&file)?;
         if offset > len {
             return Err(VfsErrorKind::Range.into());
@@ -84,16 +83,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn open(root: &Dir, path: &Path, mode: WriteMode) -> Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true);
-        match mode {
-            WriteMode::CreateNew => options.create_new(true),
-            WriteMode::At(offset) => options.create(offset == 0),
-            WriteMode::Truncate | WriteMode::Append => options.create(true),
+    pub(super) fn open(place: &Place, mode: WriteMode) -> Result<Self> {
+        let options = Options {
+            write: true,
+            create: !matches!(mode, WriteMode::At(offset) if offset > 0),
+            create_new: mode == WriteMode::CreateNew,
         };
-        nonblocking(&mut options);
-        let mut file = root.open_with(path, &options)?.into_std();
+        let mut file = place.open(&options)?;
         // Looked at before it is cut: a pipe or a device must not be touched.
         let len = regular(&file)?;
         match mode {
@@ -152,14 +148,6 @@ impl VfsWrite for Writer {
     }
 }
 
-/// Opens a file or a directory for reading, without ever waiting for the other end of a pipe.
-pub(super) fn open_any(root: &Dir, path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    nonblocking(&mut options);
-    Ok(root.open_with(path, &options)?.into_std())
-}
-
 /// The length of a regular file; an error for everything else.
 fn regular(file: &File) -> Result<u64> {
     let meta = file.metadata()?;
@@ -171,13 +159,3 @@ fn regular(file: &File) -> Result<u64> {
         Ok(meta.len())
     }
 }
-
-#[cfg(unix)]
-fn nonblocking(options: &mut OpenOptions) {
-    use cap_std::fs::OpenOptionsExt;
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-    options.custom_flags(flags.bits().cast_signed());
-}
-
-#[cfg(not(unix))]
-fn nonblocking(_: &mut OpenOptions) {}

@@ -1,6 +1,6 @@
 //! Directories of the local disk, and the facts of what is in them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cap_std::fs::{Dir, Metadata as CapMetadata, MetadataExt, ReadDir};
 use futures_util::StreamExt;
@@ -8,6 +8,7 @@ use futures_util::stream;
 use jiff::Timestamp;
 
 use super::blocking;
+use super::place::Place;
 use crate::{DirEntry, FileKind, LIST_BATCH, Listing, Metadata, Result};
 
 /// An open directory. It goes to a blocking thread for each batch and comes back, so that a slow reader of the listing
@@ -18,8 +19,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(root: &Dir, path: &Path) -> Result<Self> {
-        let dir = root.open_dir(path)?;
+    pub(super) fn open(place: &Place) -> Result<Self> {
+        let dir = place.open_dir()?;
         let entries = dir.entries()?;
         Ok(Self { dir, entries })
     }
@@ -100,20 +101,6 @@ fn system_facts(meta: &CapMetadata, facts: &mut Metadata) {
 
 #[cfg(not(unix))]
 fn system_facts(_: &CapMetadata, _: &mut Metadata) {}
-
-#[cfg(unix)]
-pub(super) fn set_mode(root: &Dir, path: &Path, mode: u32) -> Result<()> {
-    use cap_std::fs::{Permissions, PermissionsExt};
-    Ok(root.set_permissions(path, Permissions::from_mode(mode))?)
-}
-
-#[cfg(not(unix))]
-pub(super) fn set_mode(root: &Dir, path: &Path, mode: u32) -> Result<()> {
-    // What can be said here is only whether the owner may write.
-    let mut permissions = root.metadata(path)?.permissions();
-    permissions.set_readonly(mode & 0o200 == 0);
-    Ok(root.set_permissions(path, permissions)?)
-}
 
 #[cfg(unix)]
 fn os_bytes(name: std::ffi::OsString) -> Vec<u8> {

@@ -2,10 +2,13 @@
 
 mod file;
 mod list;
+mod place;
+#[cfg(all(test, target_os = "linux"))]
+mod races;
 #[cfg(all(test, unix))]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,6 +19,7 @@ use jiff::Timestamp;
 use crate::{
     Listing, Metadata, Result, VPath, Vfs, VfsError, VfsErrorKind, VfsRead, VfsWrite, WriteMode,
 };
+use place::{Options, Place};
 
 /// A directory of the local disk as a tree of its own.
 ///
@@ -23,10 +27,14 @@ use crate::{
 /// at a time elsewhere), so that no `..`, no symbolic link and no rename during the resolution leads out. Links whose target lies
 /// inside the root work if they are relative; absolute links are always refused, as a way out.
 ///
+/// Devices, pipes and sockets are listed, and can be renamed and removed; they are never opened.
+///
 /// All calls of the system run on the blocking threads of tokio.
 #[derive(Clone, Debug)]
 pub struct LocalDisk {
     root: Arc<Dir>,
+    /// Links are followed; not in a tree [`without_links`](Vfs::without_links).
+    follows: bool,
 }
 
 impl LocalDisk {
@@ -38,18 +46,27 @@ impl LocalDisk {
         let root = Dir::open_ambient_dir(root, ambient_authority())?;
         Ok(Self {
             root: Arc::new(root),
+            follows: true,
         })
     }
 
-    /// Runs `work` with the root and the path as the system wants it, on a blocking thread.
+    /// Runs `work` with the place of the path, on a blocking thread.
     async fn run<T, F>(&self, path: &VPath, work: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&Dir, &Path) -> Result<T> + Send + 'static,
+        F: FnOnce(Place) -> Result<T> + Send + 'static,
     {
-        let root = Arc::clone(&self.root);
+        let disk = self.clone();
         let path = path.to_relative()?;
-        blocking(move || work(&root, &path)).await
+        blocking(move || work(disk.place(path)?)).await
+    }
+
+    fn place(&self, path: PathBuf) -> Result<Place> {
+        if self.follows {
+            Ok(Place::beneath(&self.root, path))
+        } else {
+            Place::exact(&self.root, &path)
+        }
     }
 }
 
@@ -80,17 +97,15 @@ fn not_root(path: &VPath) -> Result<()> {
 #[async_trait]
 impl Vfs for LocalDisk {
     async fn metadata(&self, path: &VPath) -> Result<Metadata> {
-        self.run(path, |root, path| {
-            Ok(list::facts(&root.metadata(path)?, None))
-        })
-        .await
+        self.run(path, |place| Ok(list::facts(&place.metadata()?, None)))
+            .await
     }
 
     async fn symlink_metadata(&self, path: &VPath) -> Result<Metadata> {
-        self.run(path, |root, path| {
-            let meta = root.symlink_metadata(path)?;
+        self.run(path, |place| {
+            let meta = place.dir.symlink_metadata(&place.path)?;
             let target = if meta.is_symlink() {
-                root.read_link_contents(path).ok()
+                place.dir.read_link_contents(&place.path).ok()
             } else {
                 None
             };
@@ -100,15 +115,13 @@ impl Vfs for LocalDisk {
     }
 
     async fn list(&self, path: &VPath) -> Result<Listing> {
-        let reader = self.run(path, list::Reader::open).await?;
+        let reader = self.run(path, |place| list::Reader::open(&place)).await?;
         Ok(reader.into_stream())
     }
 
     async fn open_read(&self, path: &VPath, offset: u64) -> Result<Box<dyn VfsRead>> {
         let reader = self
-            .run(path, move |root, path| {
-                file::Reader::open(root, path, offset)
-            })
+            .run(path, move |place| file::Reader::open(&place, offset))
             .await?;
         Ok(Box::new(reader))
     }
@@ -118,7 +131,7 @@ impl Vfs for LocalDisk {
             return Err(VfsErrorKind::IsDir.into());
         }
         let writer = self
-            .run(path, move |root, path| file::Writer::open(root, path, mode))
+            .run(path, move |place| file::Writer::open(&place, mode))
             .await?;
         Ok(Box::new(writer))
     }
@@ -127,22 +140,22 @@ impl Vfs for LocalDisk {
         if path.is_root() {
             return Err(VfsErrorKind::Exists.into());
         }
-        self.run(path, |root, path| Ok(root.create_dir(path)?))
+        self.run(path, |place| Ok(place.dir.create_dir(&place.path)?))
             .await
     }
 
     async fn rmdir(&self, path: &VPath) -> Result<()> {
         not_root(path)?;
-        self.run(path, |root, path| Ok(root.remove_dir(path)?))
+        self.run(path, |place| Ok(place.dir.remove_dir(&place.path)?))
             .await
     }
 
     async fn unlink(&self, path: &VPath) -> Result<()> {
         not_root(path)?;
-        self.run(path, |root, path| {
-            root.remove_file(path).map_err(|error| {
+        self.run(path, |place| {
+            place.dir.remove_file(&place.path).map_err(|error| {
                 // Some systems say "permission denied" for a directory: say what it is.
-                match root.symlink_metadata(path) {
+                match place.dir.symlink_metadata(&place.path) {
                     Ok(meta) if meta.is_dir() => VfsErrorKind::IsDir.into(),
                     _ => error.into(),
                 }
@@ -154,30 +167,36 @@ impl Vfs for LocalDisk {
     async fn rename(&self, from: &VPath, to: &VPath) -> Result<()> {
         not_root(from)?;
         not_root(to)?;
-        let to = to.to_relative()?;
-        self.run(from, move |root, from| Ok(root.rename(from, root, &to)?))
-            .await
+        let (disk, to) = (self.clone(), to.to_relative()?);
+        self.run(from, move |from| {
+            let to = disk.place(to)?;
+            Ok(from.dir.rename(&from.path, &to.dir, &to.path)?)
+        })
+        .await
     }
 
     async fn set_modified(&self, path: &VPath, modified: Timestamp) -> Result<()> {
-        self.run(path, move |root, path| {
-            let file = file::open_any(root, path)?;
-            Ok(file.set_modified(modified.into())?)
-        })
-        .await
+        self.run(path, move |place| place.set_modified(modified))
+            .await
     }
 
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()> {
-        self.run(path, move |root, path| {
-            list::set_mode(root, path, mode & 0o7777)
-        })
-        .await
+        self.run(path, move |place| place.set_mode(mode & 0o7777))
+            .await
+    }
+
+    fn without_links(&self) -> Option<Arc<dyn Vfs>> {
+        let follows = false;
+        Some(Arc::new(Self {
+            follows,
+            ..self.clone()
+        }))
     }
 
     #[cfg(unix)]
     async fn available(&self, path: &VPath) -> Result<Option<u64>> {
-        self.run(path, |root, path| {
-            let file = file::open_any(root, path)?;
+        self.run(path, |place| {
+            let file = place.open(&Options::default())?;
             let stat = rustix::fs::fstatvfs(&file).map_err(std::io::Error::from)?;
             Ok(Some(stat.f_bavail.saturating_mul(stat.f_frsize)))
         })
