@@ -39,7 +39,10 @@ mod session;
 mod speed;
 mod verbs;
 
-pub use account::{Account, Accounts, Authentication, User, Users};
+pub use account::{
+    Account, Accounts, Authentication, PasswordHash, StoredUser, User, UserList, Users, UsersFile,
+    UsersFileError,
+};
 pub use builder::{BuildError, ServerBuilder};
 pub use custom::{Call, CustomAnswer, CustomCommand};
 pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
@@ -52,4 +55,4 @@ pub use server::{RunningServer, Server};
 pub use async_trait::async_trait;
 pub use ftp_net::tls::ServerTls;
 pub use ftp_proto::{Reply, Secret};
-pub use vfs;
+pub use vfs::{self, Permission};

@@ -1,5 +1,6 @@
 //! Who may log in, and what each sees.
 
+mod file;
 mod user;
 mod users;
 
@@ -12,6 +13,7 @@ use vfs::{VPath, Vfs};
 
 use crate::limits::AccountLimits;
 
+pub use file::{PasswordHash, StoredUser, UserList, UsersFile, UsersFileError};
 pub use user::User;
 pub use users::Users;
 
@@ -63,7 +65,7 @@ pub enum Authentication {
     Busy,
 }
 
-/// Decides about logins. [`Users`] is the one in memory; a database or a directory service can be another.
+/// Decides about logins. [`Users`] is the one in memory, [`UsersFile`] one in a file; a database or a directory service can be another.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ftp_proto::Secret;
-use vfs::{ReadOnly, VPath, Vfs};
+use vfs::{Guarded, Permission, ReadOnly, Subtree, VPath, Vfs};
 
 use super::Account;
 use crate::limits::AccountLimits;
@@ -16,7 +16,9 @@ pub struct User {
     pub(super) name: Option<Vec<u8>>,
     pub(super) password: Option<Secret>,
     vfs: Option<Arc<dyn Vfs>>,
+    base: VPath,
     home: VPath,
+    permissions: Vec<Permission>,
     read_only: bool,
     limits: AccountLimits,
 }
@@ -38,7 +40,9 @@ impl User {
             name,
             password: None,
             vfs: None,
+            base: VPath::root(),
             home: VPath::root(),
+            permissions: Vec::new(),
             read_only: false,
             limits: AccountLimits::default(),
         }
@@ -58,10 +62,32 @@ impl User {
         self
     }
 
-    /// Where sessions of this user start.
+    /// The directory of the tree that is this user's root. Nothing leads above it, links neither ([`Subtree`]).
+    #[must_use]
+    pub fn base(mut self, base: VPath) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// Where sessions of this user start, seen from the base.
     #[must_use]
     pub fn home(mut self, home: VPath) -> Self {
         self.home = home;
+        self
+    }
+
+    /// What this user may do at a path, seen from the base, and below it. The nearest permission counts ([`Guarded`]); where there is none, everything is
+    /// allowed.
+    #[must_use]
+    pub fn permission(mut self, permission: Permission) -> Self {
+        self.permissions.push(permission);
+        self
+    }
+
+    /// Several permissions.
+    #[must_use]
+    pub fn permissions(mut self, permissions: impl IntoIterator<Item = Permission>) -> Self {
+        self.permissions.extend(permissions);
         self
     }
 
@@ -86,6 +112,12 @@ impl User {
     /// The account of this user; none without any tree.
     pub(super) fn account(&self, common: Option<&Arc<dyn Vfs>>) -> Option<Account> {
         let mut vfs = Arc::clone(self.vfs.as_ref().or(common)?);
+        if !self.base.is_root() {
+            vfs = Arc::new(Subtree::new(vfs, self.base.clone()));
+        }
+        if !self.permissions.is_empty() {
+            vfs = Arc::new(Guarded::new(vfs, self.permissions.iter().cloned()));
+        }
         if self.read_only {
             vfs = Arc::new(ReadOnly(vfs));
         }
@@ -104,7 +136,9 @@ impl fmt::Debug for User {
         f.debug_struct("User")
             .field("name", &name)
             .field("password", &self.password)
+            .field("base", &self.base)
             .field("home", &self.home)
+            .field("permissions", &self.permissions)
             .field("read_only", &self.read_only)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

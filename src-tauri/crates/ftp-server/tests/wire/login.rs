@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ftp_server::vfs::MemoryTree;
 use ftp_server::{
-    Account, Accounts, Authentication, EndReason, EventKind, Secret, Server, User, async_trait,
+    Account, Accounts, Authentication, EndReason, EventKind, Permission, Secret, Server, User,
+    async_trait,
 };
 
 use crate::client::{Client, builder, limits, p, plain, start};
@@ -279,4 +280,73 @@ async fn a_user_without_a_name_takes_every_name() {
     c.command("USER ann", 331).await;
     c.command("PASS x", 530).await;
     c.command("USER anonymous", 230).await;
+}
+
+#[tokio::test]
+async fn permissions_hold_for_every_path_of_a_command() {
+    let tree = MemoryTree::new(1 << 20);
+    for file in [
+        "/site/f",
+        "/site/in/f",
+        "/site/keep/f",
+        "/site/secret/f",
+        "/other",
+    ] {
+        tree.write_file(&p(file), b"x").await.unwrap();
+    }
+    let rule = |path: &str, read, write| Permission::new(p(path), read, write);
+    let user = User::new("u")
+        .base(p("/site"))
+        .home(p("/in"))
+        .permissions([rule("/", true, false), rule("/in", true, true)])
+        .permission(rule("/secret", false, false));
+    let server = start(builder(Arc::new(tree)).user(user)).await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.command("USER u", 230).await;
+    assert!(c.command("PWD", 257).await.contains("\"/in\""));
+    for (line, code) in [
+        ("SIZE f", 213),
+        ("SIZE /f", 213),
+        ("SIZE /other", 550),
+        ("SIZE /../other", 550),
+        ("CWD /secret", 550),
+        ("SIZE /secret/f", 550),
+        ("MDTM /secret/none", 550),
+        ("MLST /secret", 550),
+        ("RNFR /secret/f", 550),
+        ("DELE /f", 550),
+        ("DELE /secret/f", 550),
+        ("MKD /d", 550),
+        ("MKD /secret/d", 550),
+        ("MKD /in/d", 257),
+        ("RMD /in/d", 250),
+        ("RNFR /f", 350),
+        ("RNTO /in/g", 550),
+        ("RNFR /in/f", 350),
+        ("RNTO /g", 550),
+        ("RNFR /in/f", 350),
+        ("RNTO /secret/g", 550),
+        ("RNFR /in/f", 350),
+        ("RNTO /in/g", 250),
+        ("SITE CHMOD 600 /f", 550),
+        ("MFMT 20200101000000 /f", 550),
+        ("SITE CHMOD 600 g", 200),
+    ] {
+        c.command(line, code).await;
+    }
+    let root = c.fetch("NLST /").await;
+    let mut names: Vec<_> = root.split(|b| *b == b'\n').collect();
+    names.sort();
+    assert_eq!(names, [&b""[..], b"/f\r", b"/in\r", b"/keep\r"]);
+    assert_eq!(c.fetch("RETR /keep/f").await, b"x");
+    for line in [
+        "RETR /secret/f",
+        "LIST /secret",
+        "STOR /f",
+        "APPE /keep/f",
+        "STOR /secret/x",
+    ] {
+        c.data().await;
+        c.command(line, 550).await;
+    }
 }
