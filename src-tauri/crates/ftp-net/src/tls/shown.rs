@@ -195,3 +195,79 @@ impl Now {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A certificate and its key, as PEM.
+    fn made(name: &str) -> (String, String) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn other_files_are_another_certificate() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("cert"), dir.path().join("key"));
+        let (first, second) = (made("first.example"), made("second.example"));
+        fs::write(&certificate, &first.0).unwrap();
+        fs::write(&key, &first.1).unwrap();
+        let shown = Shown::of_files(&certificate, &key).unwrap();
+        assert_eq!(shown.info().names, ["first.example"]);
+        assert!(!shown.look().unwrap(), "nothing has changed");
+        // By renaming, so that no step of this can be missed for its speed. One of two files is there: the old pair is shown.
+        let replace = |path: &Path, text: &str| {
+            let beside = path.with_extension("new");
+            fs::write(&beside, text).unwrap();
+            fs::rename(beside, path).unwrap();
+        };
+        replace(&certificate, &second.0);
+        assert!(shown.look().is_err());
+        assert_eq!(shown.info().names, ["first.example"]);
+        assert!(
+            !shown.look().unwrap(),
+            "not read again before it changes again"
+        );
+        assert!(shown.reload().is_err(), "unless somebody asks");
+        replace(&key, &second.1);
+        assert!(shown.look().unwrap());
+        assert_eq!(shown.info().names, ["second.example"]);
+        assert!(!shown.reload().unwrap(), "the same");
+        fs::remove_file(&key).unwrap();
+        assert!(shown.look().is_err());
+        assert_eq!(shown.info().names, ["second.example"]);
+    }
+
+    #[test]
+    fn they_are_looked_at_once_a_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("cert"), dir.path().join("key"));
+        let made = made("a.example");
+        fs::write(&certificate, &made.0).unwrap();
+        fs::write(&key, &made.1).unwrap();
+        let shown = Shown::of_files(&certificate, &key).unwrap();
+        let now = Instant::now() + LOOK;
+        assert!(shown.is_due(now));
+        assert!(!shown.is_due(now));
+        assert!(!shown.is_due(now + LOOK / 2));
+        assert!(shown.is_due(now + LOOK));
+    }
+
+    #[test]
+    fn files_that_are_no_certificate_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("cert"), dir.path().join("key"));
+        let (one, other) = (made("a.example"), made("a.example"));
+        for (chain, private) in [("", &*one.1), (&one.0, ""), (&one.0, &other.1), ("x", "y")] {
+            fs::write(&certificate, chain).unwrap();
+            fs::write(&key, private).unwrap();
+            let refused = Shown::of_files(&certificate, &key);
+            assert!(matches!(refused, Err(NetError::BadCertificate(_))));
+        }
+    }
+}

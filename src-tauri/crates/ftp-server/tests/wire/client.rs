@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ftp_net::tls::{Roots, ServerTls, TlsSession, Trust, Versions};
-use ftp_net::{InflateLimits, Stream};
+use ftp_net::{InflateLimits, NetError, Stream};
 use ftp_server::vfs::{MemoryTree, VPath, Vfs};
 use ftp_server::{Limits, RunningServer, Secret, Server, ServerBuilder, User};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,6 +42,17 @@ pub(crate) async fn plain() -> (RunningServer, MemoryTree) {
         .unwrap();
     tree.mkdir_all(&p("/dir")).await.unwrap();
     (start(builder(Arc::new(tree.clone()))).await, tree)
+}
+
+/// A client's side of TLS, with the server's certificate pinned.
+fn session(name: &str, tls: &ServerTls, versions: Versions) -> TlsSession {
+    let trust = Trust {
+        roots: Roots::System,
+        pins: vec![tls.fingerprint()],
+        only_pins: true,
+    };
+    let client = ftp_net::tls::ClientTls::new(name, &trust).unwrap();
+    client.session(versions)
 }
 
 pub(crate) struct Client {
@@ -94,19 +105,44 @@ impl Client {
 
     /// The same for a server that is known by this name.
     pub(crate) async fn secure_as(&mut self, name: &str, tls: &ServerTls, versions: Versions) {
-        let trust = Trust {
-            roots: Roots::System,
-            pins: vec![tls.fingerprint()],
-            only_pins: true,
-        };
-        let session = ftp_net::tls::ClientTls::new(name, &trust)
-            .unwrap()
-            .session(versions);
+        let session = session(name, tls, versions);
         let Some(Stream::Plain(tcp)) = self.stream.take() else {
             panic!("encrypted already");
         };
         self.stream = Some(session.connect(tcp, PATIENCE).await.unwrap());
         self.session = Some(session);
+    }
+
+    /// A handshake of which nobody knows how it ends.
+    pub(crate) async fn handshake(
+        &mut self,
+        tls: &ServerTls,
+        versions: Versions,
+    ) -> Result<(), NetError> {
+        let Some(Stream::Plain(tcp)) = self.stream.take() else {
+            panic!("encrypted already");
+        };
+        let mut stream = session("localhost", tls, versions)
+            .connect(tcp, PATIENCE)
+            .await?;
+        // What the server thinks of it comes with the first reply.
+        stream.write_all(b"NOOP\r\n").await?;
+        match stream.read(&mut [0; 10]).await? {
+            0 => Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// TLS on a data connection, by somebody who has no session.
+    pub(crate) async fn wrap_fresh(
+        &mut self,
+        tcp: TcpStream,
+        tls: &ServerTls,
+        versions: Versions,
+    ) -> Result<Stream, NetError> {
+        session("localhost", tls, versions)
+            .connect(tcp, PATIENCE)
+            .await
     }
 
     /// Explicit TLS with private data, and login.

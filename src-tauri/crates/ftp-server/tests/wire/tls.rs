@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ftp_net::tls::{ServerTls, Versions};
+use ftp_net::tls::{ServerTls, TlsVersion, Versions};
 use ftp_server::vfs::{MemoryTree, Vfs};
 use ftp_server::{DataSession, EventKind, RunningServer, ServerBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,18 +60,90 @@ async fn two_hundred_uploads_in_a_row_resume_the_session() {
 #[tokio::test]
 async fn a_session_of_another_connection_is_not_enough() {
     let (server, tls, _) = server(|b| b.data_session(DataSession::Same)).await;
-    let mut a = Client::login_tls(server.local_addr(), &tls, Versions::Any).await;
-    let mut b = Client::login_tls(server.local_addr(), &tls, Versions::Any).await;
-    let tcp = a.data().await;
-    a.command("RETR hello", 150).await;
-    let mut stream = b.wrap(tcp).await;
-    a.expect(522).await;
-    assert!(!matches!(stream.read(&mut [0; 10]).await, Ok(1..)));
-    assert_eq!(
-        a.fetch("RETR hello").await,
-        b"hello, world",
-        "the control connection lives on"
-    );
+    // TLS 1.2 tells nobody whose session it was; it has to be a ticket of this very connection.
+    for versions in [Versions::Any, Versions::Tls12] {
+        let mut a = Client::login_tls(server.local_addr(), &tls, versions).await;
+        let mut b = Client::login_tls(server.local_addr(), &tls, versions).await;
+        let tcp = a.data().await;
+        a.command("RETR hello", 150).await;
+        let mut stream = b.wrap(tcp).await;
+        a.expect(522).await;
+        assert!(!matches!(stream.read(&mut [0; 10]).await, Ok(1..)));
+        assert_eq!(
+            a.fetch("RETR hello").await,
+            b"hello, world",
+            "the control connection lives on"
+        );
+    }
+}
+
+/// Of what a data connection has to prove: a session of this server, whoever's.
+#[tokio::test]
+async fn any_session_of_this_server_can_be_enough() {
+    let (server, tls, _) = server(|b| b.data_session(DataSession::Resumed)).await;
+    for versions in [Versions::Any, Versions::Tls12] {
+        let mut a = Client::login_tls(server.local_addr(), &tls, versions).await;
+        let mut b = Client::login_tls(server.local_addr(), &tls, versions).await;
+        let tcp = a.data().await;
+        a.command("RETR hello", 150).await;
+        let mut stream = b.wrap(tcp).await;
+        let mut out = Vec::new();
+        stream.read_to_end(&mut out).await.unwrap();
+        assert_eq!(out, b"hello, world");
+        a.expect(226).await;
+        // A client that remembers nothing.
+        let tcp = a.data().await;
+        a.command("RETR hello", 150).await;
+        let mut stranger = Client::connect(server.local_addr()).await;
+        let _refused = stranger.wrap_fresh(tcp, &tls, versions).await;
+        a.expect(522).await;
+    }
+}
+
+#[tokio::test]
+async fn old_versions_can_be_left_behind() {
+    let tls = ServerTls::self_signed(&["localhost"]).unwrap();
+    let newer = tls.clone().at_least(TlsVersion::V13).unwrap();
+    assert_eq!(newer.fingerprint(), tls.fingerprint());
+    let options = builder(Arc::new(MemoryTree::new(1 << 20))).tls(newer);
+    let server = start(options).await;
+    Client::login_tls(server.local_addr(), &tls, Versions::Any).await;
+    let mut c = Client::connect(server.local_addr()).await;
+    c.command("AUTH TLS", 234).await;
+    assert!(c.handshake(&tls, Versions::Tls12).await.is_err());
+}
+
+/// Sessions that are there, data connections among them, go on; who comes sees the new one.
+#[tokio::test]
+async fn a_certificate_that_changes_while_the_server_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (chain, key) = (dir.path().join("chain"), dir.path().join("key"));
+    let write = |name: &str| {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        std::fs::write(&chain, params.self_signed(&pair).unwrap().pem()).unwrap();
+        std::fs::write(&key, pair.serialize_pem()).unwrap();
+    };
+    write("first.example");
+    let tls = ServerTls::from_pem_files(&chain, &key).unwrap();
+    let before = tls.fingerprint();
+    let tree = MemoryTree::new(1 << 20);
+    tree.write_file(&p("/hello"), b"hello, world")
+        .await
+        .unwrap();
+    let server = start(builder(Arc::new(tree)).tls(tls.clone())).await;
+    for versions in [Versions::Any, Versions::Tls12] {
+        let mut old = Client::login_tls(server.local_addr(), &tls, versions).await;
+        write("second.example");
+        assert!(tls.reload().unwrap());
+        assert_eq!(old.fetch("RETR hello").await, b"hello, world");
+        let mut c = Client::login_tls(server.local_addr(), &tls, versions).await;
+        assert_eq!(c.fetch("RETR hello").await, b"hello, world");
+    }
+    assert_ne!(tls.fingerprint(), before);
+    std::fs::write(&key, "").unwrap();
+    assert!(tls.reload().is_err());
+    Client::login_tls(server.local_addr(), &tls, Versions::Any).await;
 }
 
 #[tokio::test]
