@@ -78,23 +78,35 @@ pub fn parse_time(text: &[u8]) -> Result<(Timestamp, Precision), TimeError> {
 /// (RFC 3659 section 2.3). Years before 0, which the form can't carry, become the first second of year 0.
 #[must_use]
 pub fn format_time(time: Timestamp) -> String {
+    let mut text = Vec::with_capacity(18);
+    push_time(&mut text, time);
+    text.into_iter().map(char::from).collect()
+}
+
+/// The same behind what is there already.
+pub(crate) fn push_time(out: &mut Vec<u8>, time: Timestamp) {
     let mut at = TimeZone::UTC.to_datetime(time);
     if at.year() < 0 {
         at = civil::date(0, 1, 1).at(0, 0, 0, 0);
     }
-    let mut text = format!(
-        "{:04}{:02}{:02}{:02}{:02}{:02}",
-        at.year(),
-        at.month(),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    );
-    if at.millisecond() != 0 {
-        text.push_str(&format!(".{:03}", at.millisecond()));
+    // 0 to 9999: all that jiff has.
+    let year = at.year().unsigned_abs();
+    push_two(out, (year / 100) as i8);
+    push_two(out, (year % 100) as i8);
+    for part in [at.month(), at.day(), at.hour(), at.minute(), at.second()] {
+        push_two(out, part);
     }
-    text
+    let milliseconds = at.millisecond().unsigned_abs();
+    if milliseconds != 0 {
+        out.extend_from_slice(&[b'.', b'0' + (milliseconds / 100) as u8]);
+        push_two(out, (milliseconds % 100) as i8);
+    }
+}
+
+/// Two digits of a number from 0 to 99.
+pub(crate) fn push_two(out: &mut Vec<u8>, number: i8) {
+    let number = number.unsigned_abs();
+    out.extend_from_slice(&[b'0' + number / 10, b'0' + number % 10]);
 }
 
 /// A time of day as somebody wrote it.

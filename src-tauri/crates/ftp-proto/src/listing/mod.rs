@@ -29,7 +29,7 @@ mod vms;
 use jiff::{SignedDuration, Timestamp};
 
 pub use decoder::{ListingDecoder, MAX_LINE};
-pub use format::{MlsxFacts, format_list, format_mlsx, permissions_text};
+pub use format::{MlsxFacts, format_list, format_mlsx, permissions_text, write_list, write_mlsx};
 pub use mlsx::{ListError, parse_mlsx};
 pub use parsers::{ListParsers, ParseListLine};
 

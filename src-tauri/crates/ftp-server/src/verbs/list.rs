@@ -1,9 +1,7 @@
 //! LIST, NLST, STAT with a path (RFC 959), MLSD, MLST (RFC 3659 section 7).
 
-use std::sync::Arc;
-
-use bytes::{BufMut, Bytes, BytesMut};
-use ftp_proto::listing::{Entry, Kind, Modified, format_list, format_mlsx};
+use bytes::Bytes;
+use ftp_proto::listing::{Entry, Kind, Modified, format_mlsx, write_list, write_mlsx};
 use ftp_proto::{Precision, Reply};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -18,7 +16,7 @@ use crate::session::{Body, Session, Transfer};
 const STAT_ENTRIES: usize = 2000;
 
 /// Writes one entry as a line, with its end.
-type Format = Arc<dyn Fn(&DirEntry, &mut BytesMut) + Send + Sync>;
+type Format = Box<dyn FnMut(&DirEntry, &mut Vec<u8>) + Send>;
 
 pub(super) async fn mlsd(session: &mut Session, path: Option<&[u8]>) -> Answer {
     let opener = session.opener()?;
@@ -30,12 +28,11 @@ pub(super) async fn mlsd(session: &mut Session, path: Option<&[u8]>) -> Answer {
         _ => refused(&error),
     })?;
     let (facts, read_only) = (session.state.facts, tree.is_read_only());
-    let format: Format = Arc::new(move |entry, out| {
-        out.put_slice(&format_mlsx(
-            &described(&entry.name, &entry.metadata, read_only),
-            facts,
-        ));
-        out.put_slice(b"\r\n");
+    let mut entry = Entry::new("", Kind::File);
+    let format: Format = Box::new(move |found, out| {
+        describe(&mut entry, &found.name, &found.metadata, read_only);
+        write_mlsx(&entry, facts, out);
+        out.extend_from_slice(b"\r\n");
     });
     Ok(send(path, lines(entries, format), opener))
 }
@@ -71,17 +68,17 @@ pub(super) async fn nlst(session: &mut Session, argument: Option<&[u8]>) -> Answ
     let opener = session.opener()?;
     let (path, entries) = select(session, without_options(argument.unwrap_or_default())).await?;
     let prefix = entries.prefix;
-    let format: Format = Arc::new(move |entry, out| {
-        out.put_slice(&prefix);
-        out.put_slice(&entry.name);
-        out.put_slice(b"\r\n");
+    let format: Format = Box::new(move |entry, out| {
+        out.extend_from_slice(&prefix);
+        out.extend_from_slice(&entry.name);
+        out.extend_from_slice(b"\r\n");
     });
     Ok(send(path, lines(entries.found, format), opener))
 }
 
 pub(super) async fn stat(session: &mut Session, argument: &[u8]) -> Answer {
     let (path, mut entries) = select(session, without_options(argument)).await?;
-    let format = as_ls();
+    let mut format = as_ls();
     let mut shown = vec![b"Status of ".to_vec()];
     shown[0].extend_from_slice(path.as_bytes());
     let mut more = false;
@@ -91,10 +88,10 @@ pub(super) async fn stat(session: &mut Session, argument: &[u8]) -> Answer {
                 more = true;
                 break 'all;
             }
-            let mut line = BytesMut::new();
+            let mut line = Vec::new();
             format(entry, &mut line);
             line.truncate(line.len() - 2);
-            shown.push(line.to_vec());
+            shown.push(line);
         }
     }
     shown.push(if more {
@@ -196,12 +193,11 @@ fn without_options(mut argument: &[u8]) -> &[u8] {
 
 fn as_ls() -> Format {
     let now = Timestamp::now();
-    Arc::new(move |entry, out| {
-        out.put_slice(&format_list(
-            &described(&entry.name, &entry.metadata, false),
-            now,
-        ));
-        out.put_slice(b"\r\n");
+    let mut entry = Entry::new("", Kind::File);
+    Box::new(move |found, out| {
+        describe(&mut entry, &found.name, &found.metadata, false);
+        write_list(&entry, now, out);
+        out.extend_from_slice(b"\r\n");
     })
 }
 
@@ -222,15 +218,15 @@ fn send(
 
 fn lines(
     entries: BoxStream<'static, Result<Vec<DirEntry>, VfsError>>,
-    format: Format,
+    mut format: Format,
 ) -> BoxStream<'static, Result<Bytes, VfsError>> {
     entries
         .map_ok(move |batch| {
-            let mut out = BytesMut::with_capacity(batch.len() * 128);
+            let mut out = Vec::with_capacity(batch.len() * 128);
             for entry in batch.iter().filter(|entry| can_be_named(&entry.name)) {
                 format(entry, &mut out);
             }
-            out.freeze()
+            out.into()
         })
         .boxed()
 }
@@ -242,13 +238,21 @@ fn can_be_named(name: &[u8]) -> bool {
 
 /// The entry as the protocol has it.
 fn described(name: &[u8], facts: &Metadata, read_only: bool) -> Entry {
-    let kind = match facts.kind {
+    let mut entry = Entry::new("", Kind::File);
+    describe(&mut entry, name, facts, read_only);
+    entry
+}
+
+/// The same in place of another one: a long listing is made of one entry.
+fn describe(entry: &mut Entry, name: &[u8], facts: &Metadata, read_only: bool) {
+    entry.name.clear();
+    entry.name.extend_from_slice(name);
+    entry.kind = match facts.kind {
         FileKind::File => Kind::File,
         FileKind::Dir => Kind::Dir,
         FileKind::Symlink => Kind::Link,
         FileKind::Other => Kind::Other,
     };
-    let mut entry = Entry::new(name, kind);
     entry.size = Some(facts.len);
     entry.modified = facts.modified.map(|timestamp| Modified {
         timestamp,
@@ -257,7 +261,7 @@ fn described(name: &[u8], facts: &Metadata, read_only: bool) -> Entry {
     });
     entry.permissions = Some(facts.mode);
     // RFC 3659 section 7.5.5.
-    let perm = match (kind, read_only) {
+    let perm = match (entry.kind, read_only) {
         (Kind::Dir, false) => "cdeflmp",
         (Kind::Dir, true) => "el",
         (Kind::File, false) => "adfrw",
@@ -265,11 +269,12 @@ fn described(name: &[u8], facts: &Metadata, read_only: bool) -> Entry {
         (_, false) => "df",
         (_, true) => "",
     };
-    entry.perm = Some(perm.into());
+    if entry.perm.as_deref() != Some(perm) {
+        entry.perm = Some(perm.into());
+    }
     entry.links = u32::try_from(facts.links).ok();
     entry.unique = facts
         .id
         .map(|(device, inode)| format!("{device:x}g{inode:x}").into());
-    entry.target = facts.target.clone();
-    entry
+    entry.target.clone_from(&facts.target);
 }
