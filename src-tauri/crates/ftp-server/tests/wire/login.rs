@@ -304,6 +304,7 @@ async fn permissions_hold_for_every_path_of_a_command() {
     let mut c = Client::connect(server.local_addr()).await;
     c.command("USER u", 230).await;
     assert!(c.command("PWD", 257).await.contains("\"/in\""));
+    c.command("TYPE I", 200).await;
     for (line, code) in [
         ("SIZE f", 213),
         ("SIZE /f", 213),
