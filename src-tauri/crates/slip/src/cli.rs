@@ -6,6 +6,7 @@ mod files;
 mod how;
 mod net;
 mod queue;
+mod users;
 mod values;
 
 use std::ffi::OsString;
@@ -25,7 +26,8 @@ use net::Net;
 pub(crate) use queue::{
     Items, Mirror, Queue, QueueAdd, QueueCommand, QueueList, QueueRun, Receipts,
 };
-pub(crate) use values::permissions;
+pub(crate) use users::{PasswordFrom, Users, UsersAdd, UsersCommand, UsersName};
+pub(crate) use values::{Rate, permissions};
 
 const AFTER: &str = "\
 Addresses:
@@ -183,6 +185,8 @@ pub(crate) enum Command {
     Raw(Raw),
     /// Serve a folder of this computer by FTP
     Serve(Serve),
+    /// Look after a file of users, for slip serve --users
+    User(Users),
     /// List the saved sites
     Sites,
 }
@@ -302,6 +306,9 @@ pub(crate) struct Serve {
     /// Somebody who may log in; may be repeated. Without :PASSWORD it comes from $SLIP_PASSWORD or a prompt
     #[arg(long, value_name = "NAME:PASSWORD")]
     pub(crate) user: Vec<String>,
+    /// Let the users of this file in, which slip user makes; it is read again when it changes
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "anonymous"])]
+    pub(crate) users: Option<PathBuf>,
     /// Let everybody in without a password
     #[arg(long)]
     pub(crate) anonymous: bool,

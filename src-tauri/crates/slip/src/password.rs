@@ -1,6 +1,6 @@
 //! Where passwords come from: the URL, `$SLIP_PASSWORD`, the keyring, a prompt.
 
-use std::io::IsTerminal as _;
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
 use ftp_client::ftp_proto::Secret;
 use vault::{Keyring, SecretErrorKind, SecretStore as _};
@@ -83,6 +83,54 @@ pub(crate) async fn of_new_user(name: &str) -> Result<Secret, Failure> {
         Some(secret) => Ok(secret),
         None => prompt(&format!("user {name}")).await,
     }
+}
+
+/// A new password, asked for twice, since nobody sees what is typed.
+pub(crate) async fn twice(place: &str) -> Result<Secret, Failure> {
+    if !std::io::stderr().is_terminal() {
+        return Err(Failure::usage(
+            "there is no terminal to ask for the password; --password-stdin takes it from standard input",
+        ));
+    }
+    let first = prompt(place).await?;
+    not_empty(&first)?;
+    let second = prompt(&format!("{place}, once more")).await?;
+    if first.expose() != second.expose() {
+        return Err(Failure::usage("the two passwords differ"));
+    }
+    Ok(first)
+}
+
+/// The first line of standard input, without its end.
+pub(crate) async fn from_first_line() -> Result<Secret, Failure> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = Vec::new();
+        // Longer than any password that a command can carry.
+        let mut input = std::io::stdin().lock().take(16 * 1024);
+        input.read_until(b'\n', &mut line).map(|_| line)
+    });
+    let mut line = match read.await {
+        Ok(Ok(line)) => line,
+        Ok(Err(error)) => return Err(Failure::Other(format!("standard input: {error}"))),
+        Err(error) => return Err(Failure::Other(error.to_string())),
+    };
+    while let Some(b'\n' | b'\r') = line.last() {
+        line.pop();
+    }
+    let secret =
+        Secret::try_from(line).map_err(|error| Failure::usage(format!("the password: {error}")))?;
+    not_empty(&secret)?;
+    output::keep_secret(secret.expose());
+    Ok(secret)
+}
+
+fn not_empty(secret: &Secret) -> Result<(), Failure> {
+    if secret.expose().is_empty() {
+        return Err(Failure::usage(
+            "the password is empty; --no-password is the way to do without",
+        ));
+    }
+    Ok(())
 }
 
 /// Keeps a password in the keyring; tells why not, which is no reason to fail.

@@ -21,6 +21,7 @@ mod serve;
 mod sites;
 mod text;
 mod touch;
+mod user;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
     let connections = match &cli.command {
         Command::Serve(serve) => return serve::run(serve, &moved, output).await,
         Command::Sites => return sites::run(output),
+        Command::User(users) => return user::run(users, output).await,
         _ => Arc::new(Connections::new(cli.options, moved, output)?),
     };
     let outcome = match cli.command {
@@ -59,7 +61,7 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
         Command::Hash(hash) => hash::run(&hash, &connections).await,
         Command::Df(df) => df::run(&df, &connections).await,
         Command::Raw(raw) => raw::run(&raw, &connections).await,
-        Command::Serve(_) | Command::Sites => Ok(Status::Done),
+        Command::Serve(_) | Command::User(_) | Command::Sites => Ok(Status::Done),
     };
     connections.keep_memory();
     outcome

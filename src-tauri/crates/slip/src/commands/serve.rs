@@ -1,10 +1,13 @@
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
-use ftp_server::{EventKind, Secret, Server, ServerBuilder, ServerEvent, ServerTls, User};
+use ftp_server::{
+    EventKind, Secret, Server, ServerBuilder, ServerEvent, ServerTls, User, UsersFile,
+};
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
-use vfs::LocalDisk;
+use vfs::{LocalDisk, ReadOnly, Vfs};
 
 use crate::arguments::Moved;
 use crate::cli;
@@ -27,15 +30,19 @@ pub(crate) async fn run(
     moved: &Moved,
     output: Output,
 ) -> Result<Status, Failure> {
-    if serve.user.is_empty() && !serve.anonymous {
+    if serve.user.is_empty() && !serve.anonymous && serve.users.is_none() {
         return Err(Failure::usage(
-            "nobody could log in: give a --user NAME:PASSWORD, or --anonymous",
+            "nobody could log in: give a --user NAME:PASSWORD, --users FILE, or --anonymous",
         ));
     }
     let other =
         |what: &str, error: &dyn std::fmt::Display| Failure::Other(format!("{what}: {error}"));
     let directory = serve.directory.display().to_string();
     let disk = LocalDisk::new(&serve.directory).map_err(|error| other(&directory, &error))?;
+    let mut tree: Arc<dyn Vfs> = Arc::new(disk);
+    if serve.read_only {
+        tree = Arc::new(ReadOnly(tree));
+    }
     let tls = certificate(serve)?;
     if serve.require_tls && tls.is_none() {
         return Err(Failure::usage(
@@ -43,9 +50,12 @@ pub(crate) async fn run(
         ));
     }
     let mut builder = Server::builder()
-        .vfs(Arc::new(disk))
+        .vfs(Arc::clone(&tree))
         .require_tls(serve.require_tls);
-    builder = users(builder, serve, moved).await?;
+    builder = match &serve.users {
+        Some(file) => builder.accounts(Arc::new(of_file(file, tree).await?)),
+        None => users(builder, serve, moved).await?,
+    };
     let fingerprint = tls.as_ref().map(|tls| tls.fingerprint().to_string());
     if let Some(tls) = tls {
         builder = builder.tls(tls);
@@ -93,6 +103,15 @@ fn certificate(serve: &cli::Serve) -> Result<Option<ServerTls>, Failure> {
     ServerTls::self_signed(&names)
         .map(Some)
         .map_err(|error| bad(&error))
+}
+
+async fn of_file(file: &Path, tree: Arc<dyn Vfs>) -> Result<UsersFile, Failure> {
+    let file = file.to_owned();
+    let opened = tokio::task::spawn_blocking(move || UsersFile::open(file, tree)).await;
+    match opened {
+        Ok(users) => users.map_err(|error| Failure::Other(error.to_string())),
+        Err(error) => Err(Failure::Other(error.to_string())),
+    }
 }
 
 async fn users(

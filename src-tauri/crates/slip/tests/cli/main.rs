@@ -20,3 +20,4 @@ mod real;
 mod serve;
 mod stopping;
 mod upload;
+mod users;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::harness::{Bench, DECODED, PASSWORD};
 
 /// Starts `slip serve` and waits for its first line.
-async fn start(mut command: Command) -> (Child, String, Box<dyn std::io::Read + Send>) {
+pub(crate) async fn start(mut command: Command) -> (Child, String, Box<dyn std::io::Read + Send>) {
     tokio::task::spawn_blocking(move || {
         let mut child = command.spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -19,7 +19,7 @@ async fn start(mut command: Command) -> (Child, String, Box<dyn std::io::Read + 
 }
 
 #[cfg(unix)]
-async fn stop(mut child: Child, signal: &str) -> (Option<i32>, String) {
+pub(crate) async fn stop(mut child: Child, signal: &str) -> (Option<i32>, String) {
     let kill = Command::new("kill")
         .args([signal, &child.id().to_string()])
         .status();
