@@ -2,17 +2,19 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ftp_net::tls::ServerTls;
+use ftp_proto::{Charset, CharsetError};
 use tokio::net::{TcpListener, ToSocketAddrs};
 use vfs::Vfs;
 
 use crate::account::{Accounts, User, Users};
 use crate::custom::{CustomCommand, CustomCommands, is_verb};
 use crate::host::VirtualHost;
+use crate::layer::{Layer, Layers};
 use crate::limits::{DataSession, Limits, SpeedLimits};
+use crate::ports::DataPorts;
 use crate::server::{Config, RunningServer};
 use crate::verbs;
 
@@ -38,6 +40,9 @@ pub enum BuildError {
     /// A command of one's own has a verb that is none, or that the server has already.
     #[error("\"{0}\" can't be the verb of a command of one's own")]
     Verb(String),
+    /// The charset for names is none, or none that FTP can carry.
+    #[error(transparent)]
+    Charset(#[from] CharsetError),
     /// The address can't be listened on.
     #[error("can't listen: {0}")]
     Bind(#[from] io::Error),
@@ -57,13 +62,16 @@ pub struct ServerBuilder {
     data_session: DataSession,
     unclean_end: bool,
     welcome: Option<String>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     passive_address: Option<Ipv4Addr>,
-    data_ports: Option<RangeInclusive<u16>>,
+    data_ports: DataPorts,
     commands: CustomCommands,
     hosts: Vec<VirtualHost>,
     speed: SpeedLimits,
     session_speed: SpeedLimits,
+    allow_fxp: bool,
+    charset: String,
+    layers: Layers,
 }
 
 impl ServerBuilder {
@@ -145,9 +153,31 @@ impl ServerBuilder {
         self
     }
 
-    /// Ports for passive data connections; the system's choice by default.
-    pub fn data_ports(mut self, ports: RangeInclusive<u16>) -> Self {
-        self.data_ports = Some(ports);
+    /// Ports for passive data connections, as a range or a list; the system's choice by default. When all are taken, PASV and EPSV
+    /// are answered with 425.
+    pub fn data_ports(mut self, ports: impl Into<DataPorts>) -> Self {
+        self.data_ports = ports.into();
+        self
+    }
+
+    /// Lets data connections go to other machines than the client's, and come from them (FXP, transfers from server to server). Off by
+    /// default: without it nobody can send this server against others, or take the data of others (RFC 2577). Ports below
+    /// 1024 stay out of reach in either case.
+    pub fn allow_fxp(mut self, allow: bool) -> Self {
+        self.allow_fxp = allow;
+        self
+    }
+
+    /// Names go over the wire in this charset (`windows-1251`, `sjis`, `latin1`: a label of the WHATWG's Encoding Standard) until a
+    /// client says OPTS UTF8 ON; UTF-8 by default (RFC 2640). Names of the tree that it has no letters for are not shown.
+    pub fn charset(mut self, label: impl Into<String>) -> Self {
+        self.charset = label.into();
+        self
+    }
+
+    /// A policy around the commands of all sessions, inside those that were added before. See [`Layer`].
+    pub fn layer(mut self, layer: Arc<dyn Layer>) -> Self {
+        self.layers.push(layer);
         self
     }
 
@@ -220,6 +250,9 @@ impl ServerBuilder {
             commands: self.commands,
             speed: self.speed,
             session_speed: self.session_speed,
+            allow_fxp: self.allow_fxp,
+            charset: Charset::for_label(&self.charset)?,
+            layers: self.layers,
             accounts,
             tls: self.tls,
             implicit: self.implicit,

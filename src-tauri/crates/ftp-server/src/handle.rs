@@ -3,7 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::event::SessionId;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{ServerEvent, SessionId};
 use crate::limits::SpeedLimits;
 use crate::live::{SessionInfo, Totals};
 use crate::server::Shared;
@@ -24,6 +30,17 @@ impl ServerHandle {
     #[must_use]
     pub fn totals(&self) -> Totals {
         self.0.registry.totals()
+    }
+
+    /// What happens from now on, as a stream that ends when the server has stopped.
+    #[must_use]
+    pub fn event_stream(&self) -> BoxStream<'static, Result<ServerEvent, MissedEvents>> {
+        let state = (self.0.events.subscribe(), self.0.over.clone());
+        stream::unfold(state, async |(mut receiver, over)| {
+            let event = next(&mut receiver, &over).await?;
+            Some((event, (receiver, over)))
+        })
+        .boxed()
     }
 
     /// Ends one session: what it transfers is given up, and it is told 421. False where there is none of this number.
@@ -59,6 +76,31 @@ impl ServerHandle {
     /// place of what the account says.
     pub fn set_user_speed(&self, name: impl AsRef<[u8]>, all: SpeedLimits, each: SpeedLimits) {
         self.0.registry.set_user_speed(name.as_ref(), all, each);
+    }
+}
+
+/// Events came faster than they were taken; the oldest are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{events} events were missed")]
+pub struct MissedEvents {
+    /// How many.
+    pub events: u64,
+}
+
+/// The next event; none once there can be no more.
+async fn next(
+    receiver: &mut broadcast::Receiver<ServerEvent>,
+    over: &CancellationToken,
+) -> Option<Result<ServerEvent, MissedEvents>> {
+    let received = tokio::select! {
+        biased;
+        received = receiver.recv() => received,
+        () = over.cancelled() => return None,
+    };
+    match received {
+        Ok(event) => Some(Ok(event)),
+        Err(RecvError::Lagged(events)) => Some(Err(MissedEvents { events })),
+        Err(RecvError::Closed) => None,
     }
 }
 

@@ -31,8 +31,12 @@ mod custom;
 mod event;
 mod handle;
 mod host;
+mod layer;
 mod limits;
 mod live;
+mod lockout;
+mod options;
+mod ports;
 mod registry;
 mod server;
 mod session;
@@ -46,13 +50,17 @@ pub use account::{
 pub use builder::{BuildError, ServerBuilder};
 pub use custom::{Call, CustomAnswer, CustomCommand};
 pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
-pub use handle::ServerHandle;
+pub use handle::{MissedEvents, ServerHandle};
 pub use host::VirtualHost;
+pub use layer::{
+    Asked, CommandLog, CommandRate, DenyVerbs, Layer, LayerSession, RewriteCommands, Verdict,
+};
 pub use limits::{AccountLimits, DataSession, Limits, SpeedLimits};
 pub use live::{Doing, SessionInfo, Totals};
+pub use ports::DataPorts;
 pub use server::{RunningServer, Server};
 
 pub use async_trait::async_trait;
 pub use ftp_net::tls::ServerTls;
-pub use ftp_proto::{Reply, Secret};
+pub use ftp_proto::{Command, Reply, Secret};
 pub use vfs::{self, Permission};

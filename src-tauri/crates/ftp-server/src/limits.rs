@@ -28,8 +28,22 @@ pub struct Limits {
     pub handshake: Duration,
     /// Wrong passwords until the connection is closed with 421. Default 3.
     pub wrong_passwords: u32,
-    /// How long the answer to a wrong password takes. Default one second.
+    /// How long the answer to the first wrong password of an address takes; each further one takes twice as long. Default one second.
     pub wrong_password_delay: Duration,
+    /// What that grows to at most. Default eight seconds.
+    pub longest_password_delay: Duration,
+    /// Wrong passwords of one address (of one /64 with IPv6), whatever the names and connections, until it is shut out; 0 never
+    /// shuts out. Connections at the same time may bring a few more. Default 20.
+    pub lockout_after: u32,
+    /// A pause of this length between two wrong passwords forgets those before. Default ten minutes.
+    pub lockout_window: Duration,
+    /// How long an address is shut out: new connections and logins are told 421. Default ten minutes.
+    pub lockout: Duration,
+    /// For the tree to do what a command needs; then it is answered with 451. Not for transfers, nor for what takes long by its
+    /// nature: logins, hashes, commands of one's own. Default one minute.
+    pub path: Duration,
+    /// Bytes that a transfer moves at once where it doesn't go from file to socket by itself. Default 256 KiB.
+    pub block: usize,
     /// Commands that may wait while a transfer runs; reading stops at this number. Default 256.
     pub queued_commands: usize,
 }
@@ -48,6 +62,12 @@ impl Default for Limits {
             handshake: Duration::from_secs(15),
             wrong_passwords: 3,
             wrong_password_delay: Duration::from_secs(1),
+            longest_password_delay: Duration::from_secs(8),
+            lockout_after: 20,
+            lockout_window: Duration::from_secs(600),
+            lockout: Duration::from_secs(600),
+            path: Duration::from_secs(60),
+            block: vfs::CHUNK,
             queued_commands: 256,
         }
     }

@@ -12,9 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vfs::VPath;
 
-use crate::account::Account;
 use crate::event::{Direction, SessionId, TransferOutcome};
-use crate::limits::{Limits, SpeedLimits};
+use crate::limits::{AccountLimits, Limits, SpeedLimits};
 use crate::live::{Doing, SessionInfo, Totals};
 use crate::speed::{Speed, chain};
 
@@ -155,6 +154,11 @@ impl Registry {
         })
     }
 
+    /// One was turned away before it was even counted.
+    pub(crate) fn turned_away(&self) {
+        lock(&self.inner).totals.turned_away += 1;
+    }
+
     pub(crate) fn failed_login(&self) {
         lock(&self.inner).totals.failed_logins += 1;
     }
@@ -166,10 +170,10 @@ impl Registry {
     pub(crate) fn log_in(
         self: &Arc<Self>,
         live: &Arc<Live>,
-        account: &Account,
+        key: &[u8],
+        limits: &AccountLimits,
         shown: String,
     ) -> Result<UserSeat, TooMany> {
-        let (key, limits) = (account.name.as_slice(), &account.limits);
         let mut inner = lock(&self.inner);
         let (all, each) = match inner.overrides.get(key) {
             Some(set) => *set,
@@ -440,6 +444,13 @@ pub(crate) struct UserSeat {
     key: Vec<u8>,
 }
 
+impl UserSeat {
+    /// The name to show.
+    pub(crate) fn shown(&self) -> String {
+        lock(&self.live.facts).user.clone().unwrap_or_default()
+    }
+}
+
 impl Drop for UserSeat {
     fn drop(&mut self) {
         let mut inner = lock(&self.registry.inner);
@@ -459,16 +470,7 @@ impl Drop for UserSeat {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use vfs::MemoryTree;
-
     use super::*;
-    use crate::limits::AccountLimits;
-
-    fn account(name: &str, limits: AccountLimits) -> Account {
-        let mut account = Account::new(name, Arc::new(MemoryTree::new(0)));
-        account.limits = limits;
-        account
-    }
 
     struct House {
         registry: Arc<Registry>,
@@ -506,7 +508,7 @@ mod tests {
         let none = AccountLimits::default();
         let _ann = house
             .registry
-            .log_in(&user.live, &account("ann", none), "ann".to_owned())
+            .log_in(&user.live, b"ann", &none, "ann".to_owned())
             .unwrap();
         let a = house.come([1, 0, 0, 2], begin).unwrap();
         let b = house.come([1, 0, 0, 3], begin).unwrap();
@@ -555,12 +557,15 @@ mod tests {
             session_speed: speed(5),
             connections: None,
         };
-        let ann = account("ann", limits);
         let now = Instant::now();
         let a = house.come([1, 0, 0, 1], now).unwrap();
         let b = house.come([1, 0, 0, 1], now).unwrap();
         let registry = Arc::clone(&house.registry);
-        let log_in = |seat: &Seat| registry.log_in(&seat.live, &ann, String::new()).unwrap();
+        let log_in = |seat: &Seat| {
+            registry
+                .log_in(&seat.live, b"ann", &limits, String::new())
+                .unwrap()
+        };
         let of = |seat: &Seat| {
             let user = lock(&seat.live.facts).user_speed.clone().unwrap();
             (user.shared.limits(), user.own.limits())
@@ -597,7 +602,8 @@ mod tests {
         for name in 0..3 * USERS {
             let _ = house.registry.log_in(
                 &seat.live,
-                &account(&name.to_string(), limits),
+                name.to_string().as_bytes(),
+                &limits,
                 String::new(),
             );
         }

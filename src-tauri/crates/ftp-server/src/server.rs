@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::ops::RangeInclusive;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ftp_net::tls::ServerTls;
+use ftp_proto::Charset;
+use futures_util::stream::BoxStream;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, broadcast};
@@ -19,10 +21,13 @@ use crate::account::Accounts;
 use crate::builder::ServerBuilder;
 use crate::custom::CustomCommands;
 use crate::event::{EndReason, EventKind, ServerEvent, SessionId};
-use crate::handle::ServerHandle;
+use crate::handle::{MissedEvents, ServerHandle};
 use crate::host::Host;
+use crate::layer::Layers;
 use crate::limits::{DataSession, Limits, SpeedLimits};
 use crate::live::{SessionInfo, Totals};
+use crate::lockout::Lockout;
+use crate::ports::DataPorts;
 use crate::registry::{Full, Registry, Seat};
 use crate::session;
 
@@ -34,6 +39,9 @@ const COPIES: usize = 256;
 
 /// Hashes that are computed at a time.
 const HASHING: usize = 4;
+
+/// Connections that are turned away with a word at a time; more are closed without one.
+const TURNING: usize = 64;
 
 /// How long stopping waits for sessions to say goodbye.
 const STOP: Duration = Duration::from_secs(5);
@@ -67,6 +75,9 @@ impl RunningServer {
             events,
             stop: CancellationToken::new(),
             drain: CancellationToken::new(),
+            over: CancellationToken::new(),
+            lockout: Lockout::default(),
+            turning: Semaphore::new(TURNING),
             copies: Arc::new(Semaphore::new(COPIES)),
             hashing: Arc::new(Semaphore::new(HASHING)),
             last: AtomicU64::new(0),
@@ -87,6 +98,11 @@ impl RunningServer {
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<ServerEvent> {
         self.handle.0.events.subscribe()
+    }
+
+    /// What happens from now on, as a stream that ends with the server.
+    pub fn event_stream(&self) -> BoxStream<'static, Result<ServerEvent, MissedEvents>> {
+        self.handle.event_stream()
     }
 
     /// What can be asked of the server and changed while it runs. Clones may go to other tasks; they don't keep it running.
@@ -156,11 +172,15 @@ pub(crate) struct Config {
     pub(crate) welcome: String,
     pub(crate) limits: Limits,
     pub(crate) passive_address: Option<Ipv4Addr>,
-    pub(crate) data_ports: Option<RangeInclusive<u16>>,
+    pub(crate) data_ports: DataPorts,
     pub(crate) commands: CustomCommands,
     pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) speed: SpeedLimits,
     pub(crate) session_speed: SpeedLimits,
+    pub(crate) allow_fxp: bool,
+    /// Of names on the wire.
+    pub(crate) charset: Charset,
+    pub(crate) layers: Layers,
 }
 
 impl Config {
@@ -181,11 +201,16 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
     /// Sessions end when they have nothing to transfer.
     pub(crate) drain: CancellationToken,
+    /// Nothing will happen any more.
+    pub(crate) over: CancellationToken,
+    pub(crate) lockout: Lockout,
+    /// Room for connections that are told that there is none.
+    turning: Semaphore,
     /// Threads for the copies of files. Far fewer than the runtime has: the trees need some, too.
     pub(crate) copies: Arc<Semaphore>,
     /// Files whose hash is computed at a time: it is the processor's time.
     pub(crate) hashing: Arc<Semaphore>,
-    events: broadcast::Sender<ServerEvent>,
+    pub(crate) events: broadcast::Sender<ServerEvent>,
     last: AtomicU64,
 }
 
@@ -201,6 +226,7 @@ impl Shared {
 }
 
 async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    let _over = shared.over.clone().drop_guard();
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
@@ -214,7 +240,10 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
                 Err(error) => {
                     // Out of file handles, mostly: sessions that end will free some.
                     tracing::warn!(%error, "accepting a connection failed");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::select! {
+                        () = shared.stop.cancelled() => {}
+                        () = tokio::time::sleep(Duration::from_millis(50)) => {}
+                    }
                 }
             },
         }
@@ -235,6 +264,13 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 async fn welcome(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr) {
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let id = SessionId(shared.last.fetch_add(1, Ordering::Relaxed) + 1);
+    if shared.lockout.is_locked(peer.ip(), Instant::now()) {
+        let reason = "an address with too many wrong passwords".to_owned();
+        shared.tell(id, peer, EventKind::Denied { reason });
+        shared.registry.turned_away();
+        turn_away(&shared, tcp, LOCKED_OUT).await;
+        return;
+    }
     let stop = shared.stop.child_token();
     let admitted = shared
         .registry
@@ -249,7 +285,7 @@ async fn welcome(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr) {
             };
             let reason = reason.to_owned();
             shared.tell(id, peer, EventKind::Denied { reason });
-            turn_away(&shared, tcp).await;
+            turn_away(&shared, tcp, TOO_MANY).await;
             return;
         }
     };
@@ -259,40 +295,49 @@ async fn welcome(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr) {
         shared: Arc::clone(&shared),
         id,
         peer,
-        reason: EndReason::Fault,
+        reason: None,
         _seat: seat,
     };
     shared.tell(id, peer, EventKind::SessionOpened);
-    farewell.reason = session::run(shared, live, id, tcp, peer).await;
+    farewell.reason = Some(session::run(shared, live, id, tcp, peer).await);
 }
 
 struct Farewell {
     shared: Arc<Shared>,
     id: SessionId,
     peer: SocketAddr,
-    reason: EndReason,
+    reason: Option<EndReason>,
     _seat: Seat,
 }
 
 impl Drop for Farewell {
     fn drop(&mut self) {
-        let reason = if self.reason == EndReason::Fault && !std::thread::panicking() {
-            // Not a panic: the task was aborted in the middle.
-            EndReason::Stopped
+        let reason = self.reason.unwrap_or(if std::thread::panicking() {
+            EndReason::Fault
         } else {
-            self.reason
-        };
+            // The task was aborted in the middle.
+            EndReason::Stopped
+        });
+        // A second panic on the way out would be the end of the program.
+        let layers = AssertUnwindSafe(|| self.shared.config.layers.closed(self.id));
+        let _ = std::panic::catch_unwind(layers);
         self.shared
             .tell(self.id, self.peer, EventKind::SessionClosed { reason });
     }
 }
 
-async fn turn_away(shared: &Shared, mut tcp: TcpStream) {
+const TOO_MANY: &[u8] = b"421 Too many connections, try again later.\r\n";
+pub(crate) const LOCKED_OUT: &[u8] =
+    b"421 Too many wrong passwords from this address, try again later.\r\n";
+
+async fn turn_away(shared: &Shared, mut tcp: TcpStream, last_words: &[u8]) {
+    let Ok(_room) = shared.turning.try_acquire() else {
+        return;
+    };
     // With implicit TLS nobody could read it, and a handshake is just what there is no room for.
     if !shared.config.implicit {
         let bye = async {
-            tcp.write_all(b"421 Too many connections, try again later.\r\n")
-                .await?;
+            tcp.write_all(last_words).await?;
             tcp.shutdown().await
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), bye).await;

@@ -63,12 +63,12 @@ mod tests {
         assert_eq!(&out[..], b"257 \"/\xec\xe8\xf0 ?\"\r\n");
         let lines = Bytes::from("мир\r\n漢\r\nplain\r\n");
         let lines = [&lines[..], b"\xff\r\n"].concat().into();
-        assert_eq!(
-            &listing(cyrillic, &lines)[..],
-            b"\xec\xe8\xf0\r\nplain\r\n"
-        );
+        assert_eq!(&listing(cyrillic, &lines)[..], b"\xec\xe8\xf0\r\nplain\r\n");
         let japanese = Charset::for_label("sjis").unwrap();
         assert!(line(japanese, b"RETR \x81").is_err(), "half a letter");
-        assert_eq!(line(japanese, b"RETR \x83\x5c").unwrap(), "RETR ソ".as_bytes());
+        assert_eq!(
+            line(japanese, b"RETR \x83\x5c").unwrap(),
+            "RETR ソ".as_bytes()
+        );
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use ftp_net::Stream;
 use ftp_net::tls::{Purpose, ServerTls};
-use ftp_proto::{LineDecoder, Reply};
+use ftp_proto::{Charset, LineDecoder, Reply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::charset;
 
 /// The longest command line in bytes. Longer than any path that `vfs` takes.
 const LINE: usize = 8 * 1024;
@@ -36,17 +38,28 @@ pub(crate) struct Control {
     inbox: BytesMut,
     outbox: BytesMut,
     patience: Duration,
+    charset: Charset,
 }
 
 impl Control {
-    pub(crate) fn new(stream: Stream, patience: Duration) -> Self {
+    pub(crate) fn new(stream: Stream, patience: Duration, charset: Charset) -> Self {
         Self {
             stream: Some(stream),
             decoder: LineDecoder::new(LINE).without_telnet(),
             inbox: BytesMut::new(),
             outbox: BytesMut::new(),
             patience,
+            charset,
         }
+    }
+
+    /// Lines and replies are in this charset from now on; inside of the server all is UTF-8.
+    pub(crate) fn set_charset(&mut self, charset: Charset) {
+        self.charset = charset;
+    }
+
+    pub(crate) fn charset(&self) -> Charset {
+        self.charset
     }
 
     pub(crate) fn is_encrypted(&self) -> bool {
@@ -78,6 +91,9 @@ impl Control {
         let stream = self.stream.as_mut().ok_or(ControlError::Gone)?;
         self.outbox.clear();
         reply.encode(&mut self.outbox);
+        if !self.charset.is_utf8() {
+            self.outbox = charset::reply(self.charset, &self.outbox);
+        }
         let write = async {
             stream.write_all(&self.outbox).await?;
             stream.flush().await

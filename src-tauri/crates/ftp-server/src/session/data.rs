@@ -1,10 +1,7 @@
 //! Data connections: where they come from, who may make them, and TLS on them.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 
 use ftp_net::tls::{Purpose, ServerTls};
 use ftp_net::{NetError, Stream};
@@ -32,7 +29,8 @@ pub(crate) struct DataTls {
 /// All that is needed to open one data connection.
 pub(crate) struct DataOpener {
     pub(crate) setup: DataSetup,
-    pub(crate) peer: IpAddr,
+    /// From where it must come; none where it may come from anywhere.
+    pub(crate) peer: Option<IpAddr>,
     pub(crate) tls: Option<DataTls>,
     /// MODE Z, at this level.
     pub(crate) deflate: Option<u32>,
@@ -84,40 +82,12 @@ impl DataOpener {
 }
 
 /// The first connection from the client's own address. Others are closed at once: whoever is first at the port must not get the data.
-async fn accept_from(listener: &TcpListener, peer: IpAddr) -> io::Result<TcpStream> {
+async fn accept_from(listener: &TcpListener, peer: Option<IpAddr>) -> io::Result<TcpStream> {
     loop {
         let (tcp, from) = listener.accept().await?;
-        if from.ip().to_canonical() == peer {
+        if peer.is_none_or(|peer| from.ip().to_canonical() == peer) {
             return Ok(tcp);
         }
         tracing::warn!(%from, "a stranger at the data port");
     }
-}
-
-/// Listens beside the control connection, on a port of the range or of the system's choice.
-pub(crate) async fn listen(
-    local: SocketAddr,
-    ports: Option<&RangeInclusive<u16>>,
-) -> io::Result<TcpListener> {
-    let at = |port| {
-        let mut address = local;
-        address.set_port(port);
-        TcpListener::bind(address)
-    };
-    let Some(ports) = ports else {
-        return at(0).await;
-    };
-    // Starts anywhere in the range, so that the next port can't be guessed from the last.
-    let count = u64::from(*ports.end()).saturating_sub(u64::from(*ports.start())) + 1;
-    let start = RandomState::new().build_hasher().finish() % count;
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for step in 0..count {
-        let offset = (start + step) % count;
-        let port = u16::try_from(u64::from(*ports.start()) + offset).unwrap_or(*ports.end());
-        match at(port).await {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }

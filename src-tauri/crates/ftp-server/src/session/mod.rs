@@ -3,6 +3,7 @@
 //! Commands are obeyed one after the other, and each has its final reply before the next is looked at. While a transfer runs
 //! the lines that come are read and kept in order; of them only ABOR, STAT and QUIT are seen before their turn.
 
+mod charset;
 mod control;
 mod data;
 mod during;
@@ -12,12 +13,14 @@ mod transfer;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use ftp_net::tls::ServerTls;
 use ftp_net::{Stream, Throttles};
 use ftp_proto::listing::MlsxFacts;
-use ftp_proto::{Command, CommandError, Reply, escape};
+use ftp_proto::{Charset, Command, CommandError, Reply, escape};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -26,13 +29,15 @@ use vfs::{VPath, Vfs, VfsError, VfsErrorKind};
 use crate::account::{Account, Accounts, Login};
 use crate::event::{Direction, EndReason, EventKind, SessionId};
 use crate::host::Host;
+use crate::layer::{LayerSession, Passage, Passed};
 use crate::limits::DataSession;
+use crate::ports::DataPorts;
 use crate::registry::{Live, TooMany, UserSeat};
 use crate::server::{Config, Shared};
 use crate::verbs::{self, Answer, Outcome};
 use control::{Control, ControlError};
 use data::DataTls;
-pub(crate) use data::{DataOpener, DataSetup, listen};
+pub(crate) use data::{DataOpener, DataSetup};
 pub(crate) use transfer::{Body, Text, Transfer};
 
 /// Bytes of commands that may wait while a transfer runs.
@@ -40,6 +45,9 @@ const QUEUE_BYTES: usize = 64 * 1024;
 
 /// How hard MODE Z works unless the client wants otherwise: the middle of zlib's range costs twice the time of this for a tenth of the size.
 const LEVEL: u32 = 3;
+
+/// Verbs that may take longer than the tree may: they ask others than the tree.
+const SLOW: &[&str] = &["USER", "PASS"];
 
 /// Downloads whose client hasn't closed its end yet; more are closed without waiting.
 const LINGERING: usize = 8;
@@ -57,7 +65,7 @@ pub(crate) async fn run(
         return EndReason::Gone;
     };
     let config = &shared.config;
-    let control = Control::new(Stream::Plain(tcp), config.limits.reply);
+    let control = Control::new(Stream::Plain(tcp), config.limits.reply, config.charset);
     let mut session = Session {
         id,
         peer,
@@ -73,12 +81,20 @@ pub(crate) async fn run(
         tls: None,
         state: State::default(),
         user_seat: None,
+        passage: None,
         live,
         shared,
     };
-    let reason = match session.serve().await {
-        Ok(never) => match never {},
-        Err(reason) => reason,
+    let served = AssertUnwindSafe(session.serve()).catch_unwind().await;
+    let reason = match served {
+        Ok(Ok(never)) => match never {},
+        Ok(Err(reason)) => reason,
+        Err(_) => {
+            // Of a session in an unknown state only the end can be trusted; the client learns whose fault it was.
+            let text = "A fault of the server. Goodbye.";
+            let _ = session.control.send(&verbs::reply(421, text)).await;
+            EndReason::Fault
+        }
     };
     if reason != EndReason::Gone {
         session.control.close().await;
@@ -108,6 +124,8 @@ pub(crate) struct Session {
     pub(crate) live: Arc<Live>,
     /// Held while a user is logged in.
     user_seat: Option<UserSeat>,
+    /// The command that is being obeyed, for the layers that see its replies.
+    passage: Option<Passage>,
     /// When login must be over; none once it is.
     deadline: Option<Instant>,
     queue: VecDeque<Queued>,
@@ -131,6 +149,8 @@ pub(crate) struct State {
     /// What OPTS MODE Z LEVEL has said.
     pub(crate) level: Option<u32>,
     pub(crate) data: Option<DataSetup>,
+    /// Since when `data` waits for its transfer.
+    data_since: Option<Instant>,
     pub(crate) epsv_all: bool,
     pub(crate) protection_size: bool,
     pub(crate) private: bool,
@@ -252,16 +272,28 @@ impl Session {
         };
         Ok(DataOpener {
             setup,
-            peer: self.peer.ip(),
+            peer: (!config.allow_fxp).then(|| self.peer.ip()),
             tls,
             deflate,
             limits: config.limits.clone(),
         })
     }
 
+    /// The charset of names on the wire.
+    pub(crate) fn charset(&self) -> Charset {
+        self.control.charset()
+    }
+
+    /// OPTS UTF8 ON.
+    pub(crate) fn speak_utf8(&mut self) {
+        self.control.set_charset(Charset::AUTO);
+    }
+
     /// Back to the state of a fresh connection, but for TLS.
     pub(crate) fn reset(&mut self) {
         self.log_out();
+        let charset = self.config().charset;
+        self.control.set_charset(charset);
         let private = self.state.private && self.config().implicit;
         self.state = State {
             private,
@@ -294,10 +326,14 @@ impl Session {
         // First of all: whoever has let the user in hears of the end in either case.
         let login = Login::new(self.accounts(), &account);
         let user = escape(user, 200);
-        let seat = self
-            .shared
-            .registry
-            .log_in(&self.live, &account, user.clone())?;
+        let mut key = account.name.clone();
+        if let Some(host) = &self.host {
+            // Another user than the one of that name here.
+            key.push(0);
+            key.extend_from_slice(host.name.as_bytes());
+        }
+        let (registry, limits) = (&self.shared.registry, &account.limits);
+        let seat = registry.log_in(&self.live, &key, limits, user.clone())?;
         self.user_seat = Some(seat);
         self.deadline = None;
         self.state.login = Some(login);
@@ -322,10 +358,95 @@ impl Session {
     }
 
     async fn obey(&mut self, command: Result<Command, CommandError>) -> Result<(), EndReason> {
-        let answer: Answer = match command {
-            Ok(command) => verbs::run(self, command).await,
-            Err(error) => verbs::not_understood(self, &error),
+        let stop = self.live.stop.clone();
+        self.passage = None;
+        let answer = tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                let (reason, text) = self.stopped();
+                let _ = self.control.send(&verbs::reply(421, text)).await;
+                return Err(reason);
+            }
+            // On the heap: a session that waits must not hold room for all that commands need.
+            answer = Box::pin(self.answer(command)) => answer,
         };
+        let done = Box::pin(self.follow(answer)).await;
+        self.passage = None;
+        done
+    }
+
+    /// What comes of a command, by the layers and by its verb.
+    async fn answer(&mut self, command: Result<Command, CommandError>) -> Answer {
+        let command = match self.pass(command).await {
+            Passed::Go(command) => command,
+            Passed::Deny(reply) => {
+                // As far as the order of commands goes it was one.
+                self.state.rename_from = None;
+                self.state.restart = 0;
+                return Err(reply);
+            }
+            Passed::Close(reply) => return Ok(Outcome::Close(Some(reply), EndReason::Refused)),
+        };
+        let command = match command {
+            Ok(command) => command,
+            Err(error) => return verbs::not_understood(self, &error),
+        };
+        let listing = matches!(
+            command,
+            Command::List(_) | Command::Nlst(_) | Command::Mlsd(_)
+        );
+        let own = self.config().commands.contains_key(command.verb());
+        let answer = if own || SLOW.contains(&command.verb()) {
+            verbs::run(self, command).await
+        } else {
+            let limit = self.config().limits.path;
+            match tokio::time::timeout(limit, verbs::run(self, command)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(verbs::reply(451, "The files took too long to answer.")),
+            }
+        };
+        let charset = self.charset();
+        match answer {
+            Ok(Outcome::Transfer(opening, mut transfer)) if listing && !charset.is_utf8() => {
+                if let Body::Listing(lines) = transfer.body {
+                    let coded = lines.map_ok(move |lines| charset::listing(charset, &lines));
+                    transfer.body = Body::Listing(coded.boxed());
+                }
+                Ok(Outcome::Transfer(opening, transfer))
+            }
+            other => other,
+        }
+    }
+
+    /// Shows a command to the layers.
+    async fn pass(&mut self, command: Result<Command, CommandError>) -> Passed {
+        if self.config().layers.is_empty() {
+            return Passed::Go(command);
+        }
+        let shared = Arc::clone(&self.shared);
+        let layers = &shared.config.layers;
+        let (passage, passed) = layers.before(&self.for_layers(), command).await;
+        self.passage = Some(passage);
+        match passed {
+            // A refusal is final; with anything else the client would wait for more.
+            Passed::Deny(reply) if reply.code.is_preliminary() => {
+                Passed::Deny(verbs::reply(550, "Not allowed here."))
+            }
+            other => other,
+        }
+    }
+
+    fn for_layers(&self) -> LayerSession {
+        LayerSession {
+            id: self.id,
+            peer: self.peer,
+            user: self.user_seat.as_ref().map(UserSeat::shown),
+            encrypted: self.control.is_encrypted(),
+        }
+    }
+
+    /// Does what follows from an answer.
+    async fn follow(&mut self, answer: Answer) -> Result<(), EndReason> {
         match answer.unwrap_or_else(Outcome::Reply) {
             Outcome::Reply(reply) => self.send(&reply).await,
             Outcome::Close(reply, reason) => {
@@ -382,29 +503,52 @@ impl Session {
         }
         let idle = Instant::now() + self.config().limits.idle;
         let deadline = self.deadline.map_or(idle, |login| login.min(idle));
-        let stopping = async {
+        let line = loop {
+            let port_expires = self.port_expires();
+            let expired = async {
+                match port_expires {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let stopping = async {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = drain.cancelled() => {}
+                }
+            };
             tokio::select! {
-                () = stop.cancelled() => {}
-                () = drain.cancelled() => {}
-            }
-        };
-        let line = tokio::select! {
-            biased;
-            () = stopping => {
-                let (reason, text) = self.stopped();
-                let _ = self.control.send(&verbs::reply(421, text)).await;
-                return Err(reason);
-            }
-            line = self.control.line() => line,
-            () = tokio::time::sleep_until(deadline) => {
-                let _ = self.control.send(&verbs::reply(421, "Nothing came for too long. Goodbye.")).await;
-                return Err(EndReason::Idle);
+                biased;
+                () = stopping => {
+                    let (reason, text) = self.stopped();
+                    let _ = self.control.send(&verbs::reply(421, text)).await;
+                    return Err(reason);
+                }
+                line = self.control.line() => break line,
+                () = tokio::time::sleep_until(deadline) => {
+                    let text = "Nothing came for too long. Goodbye.";
+                    let _ = self.control.send(&verbs::reply(421, text)).await;
+                    return Err(EndReason::Idle);
+                }
+                () = expired => self.state.data = None,
             }
         };
         match line {
             Ok(line) => Ok(self.read(&line)),
             Err(error) => Err(self.lost(error).await),
         }
+    }
+
+    /// When a port that waits for a transfer goes back to the others. Only where ports are few.
+    fn port_expires(&mut self) -> Option<Instant> {
+        let passive = matches!(self.state.data, Some(DataSetup::Passive(_)));
+        if !passive || self.config().data_ports == DataPorts::Any {
+            self.state.data_since = None;
+            return None;
+        }
+        let wait = self.config().limits.data_wait;
+        let since = *self.state.data_since.get_or_insert_with(Instant::now);
+        Some(since + wait)
     }
 
     /// Why the session was told to end, and what the client is told.
@@ -417,7 +561,11 @@ impl Session {
     }
 
     fn read(&self, line: &[u8]) -> Result<Command, CommandError> {
-        let command = Command::parse(line);
+        let charset = self.charset();
+        let command = match charset.is_utf8() {
+            true => Command::parse(line),
+            false => charset::line(charset, line).and_then(|line| Command::parse(&line)),
+        };
         if let Ok(command) = &command {
             tracing::debug!(session = %self.id, "{}", command.redacted());
         }
@@ -436,6 +584,14 @@ impl Session {
     }
 
     async fn send(&mut self, reply: &Reply) -> Result<(), EndReason> {
+        let changed = match &self.passage {
+            None => None,
+            Some(passage) => {
+                let (layers, session) = (&self.shared.config.layers, self.for_layers());
+                Some(layers.after(&session, passage, reply.clone()).await)
+            }
+        };
+        let reply = changed.as_ref().unwrap_or(reply);
         tracing::debug!(session = %self.id, "{} {}", reply.code, escape(reply.first_line(), 200));
         self.control.send(reply).await.map_err(|_| EndReason::Gone)
     }

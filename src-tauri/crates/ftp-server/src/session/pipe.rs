@@ -7,20 +7,50 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ftp_net::copy::{CopyOptions, Progress, receive_to_file, serve_from_file};
 use ftp_net::{DeflateCounts, LOOK_AGAIN, NetError, Pace, Stream, Throttles};
-use futures_util::StreamExt;
+use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
-use vfs::{CHUNK, VfsError, VfsRead, VfsWrite};
+use vfs::{VfsError, VfsErrorKind, VfsRead, VfsWrite};
 
 use super::text::{FromWire, ToWire};
 use super::transfer::{Failure, LINGER, Lane, Text};
+use crate::limits::Limits;
 
 /// An upload that has more than this goes on on a thread of its own.
 const FIRST: usize = 128 * 1024;
 
 /// Packing so much takes a thread that others wait for less than a millisecond.
 const PACKED: usize = 16 * 1024;
+
+/// How the tree is read and written.
+#[derive(Clone, Copy)]
+pub(super) struct Pieces {
+    /// Bytes at once.
+    most: usize,
+    /// How long the tree may take for one of them.
+    patience: Duration,
+}
+
+impl Pieces {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            most: limits.block.clamp(512, 16 << 20),
+            patience: limits.path,
+        }
+    }
+
+    /// What the tree gives, in time.
+    async fn wait<T>(
+        &self,
+        piece: impl Future<Output = Result<T, VfsError>>,
+    ) -> Result<T, VfsError> {
+        match tokio::time::timeout(self.patience, piece).await {
+            Ok(piece) => piece,
+            Err(_) => Err(VfsError::new(VfsErrorKind::Io, "it took too long")),
+        }
+    }
+}
 
 pub(super) struct Pipe {
     stream: Stream,
@@ -29,6 +59,7 @@ pub(super) struct Pipe {
     progress: Progress,
     throttles: Throttles,
     pace: Pace,
+    pieces: Pieces,
     /// MODE Z: what went over the wire, and how much of that the limits have been told of.
     packed: Option<(DeflateCounts, u64)>,
 }
@@ -40,6 +71,7 @@ impl Pipe {
         cancel: CancellationToken,
         progress: Progress,
         throttles: Throttles,
+        pieces: Pieces,
     ) -> Self {
         Self {
             packed: stream.deflate_counts().map(|counts| (counts, 0)),
@@ -49,6 +81,7 @@ impl Pipe {
             progress,
             pace: Pace::new(throttles.clone()),
             throttles,
+            pieces,
         }
     }
 
@@ -85,12 +118,15 @@ impl Pipe {
         text: Option<Text>,
     ) -> Result<(), Failure> {
         let mut text = text.map(ToWire::new);
+        let pieces = self.pieces;
         let mut next = async |left: &mut u64| {
-            let most = usize::try_from(*left).unwrap_or(CHUNK).min(CHUNK);
+            let most = usize::try_from(*left)
+                .unwrap_or(pieces.most)
+                .min(pieces.most);
             if most == 0 {
                 return Ok(Bytes::new());
             }
-            let chunk = reader.read_chunk(most).await?;
+            let chunk = pieces.wait(reader.read_chunk(most)).await?;
             *left -= (chunk.len() as u64).min(*left);
             Ok::<_, VfsError>(chunk)
         };
@@ -110,8 +146,9 @@ impl Pipe {
         &mut self,
         mut lines: BoxStream<'static, Result<Bytes, VfsError>>,
     ) -> Result<(), Failure> {
-        while let Some(lines) = lines.next().await {
-            self.send(&lines?).await?;
+        let pieces = self.pieces;
+        while let Some(lines) = pieces.wait(lines.try_next()).await? {
+            self.send(&lines).await?;
         }
         Ok(())
     }
@@ -130,7 +167,11 @@ impl Pipe {
         let mut end = Ok(false);
         let mut first = true;
         while matches!(end, Ok(false)) {
-            let most = if first { FIRST } else { CHUNK };
+            let most = if first {
+                FIRST.min(self.pieces.most)
+            } else {
+                self.pieces.most
+            };
             let mut buffer = BytesMut::with_capacity(most);
             let write = async {
                 match waiting.is_empty() {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use vfs::{VPath, VfsError, VfsErrorKind, VfsRead, VfsWrite};
 
 use super::data::DataOpener;
-use super::pipe::Pipe;
+use super::pipe::{Pieces, Pipe};
 use crate::event::Direction;
 
 /// How long a client has, after the last byte, to close its end.
@@ -134,6 +134,7 @@ impl Transfer {
     ) -> Result<Option<Stream>, Failure> {
         let idle = self.opener.limits.data_idle;
         let deflate = self.opener.deflate;
+        let pieces = Pieces::new(&self.opener.limits);
         let purpose = match &self.body {
             Body::Upload(_) => Purpose::Upload,
             Body::Download(..) | Body::Listing(_) => Purpose::Download,
@@ -148,7 +149,14 @@ impl Transfer {
             (Some(_), Purpose::Upload) => stream.inflating(InflateLimits::default()),
             (Some(level), _) => stream.deflating(level),
         };
-        let mut pipe = Pipe::new(stream, idle, cancel, progress, lane.throttles.clone());
+        let mut pipe = Pipe::new(
+            stream,
+            idle,
+            cancel,
+            progress,
+            lane.throttles.clone(),
+            pieces,
+        );
         match self.body {
             Body::Download(reader, most) => {
                 let left = most.map_or(reader.remaining(), |most| most.min(reader.remaining()));

@@ -6,7 +6,7 @@ use ftp_proto::{Epsv, format_epsv, format_pasv};
 
 use super::{Answer, done, reply};
 use crate::event::EventKind;
-use crate::session::{DataSetup, Session, listen};
+use crate::session::{DataSetup, Session};
 
 pub(super) async fn pasv(session: &mut Session) -> Answer {
     if session.state.epsv_all {
@@ -54,7 +54,8 @@ pub(super) fn active(session: &mut Session, address: SocketAddr) -> Answer {
     }
     session.state.data = None;
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    if address.ip() != session.peer.ip() || address.port() < 1024 {
+    let foreign = address.ip() != session.peer.ip() && !session.config().allow_fxp;
+    if foreign || address.port() < 1024 {
         let reason = format!("data connection to {address}");
         session.tell(EventKind::Denied { reason });
         return Err(reply(504, "Only your own address, and ports from 1024 on."));
@@ -66,7 +67,7 @@ pub(super) fn active(session: &mut Session, address: SocketAddr) -> Answer {
 /// A new listener in place of the old one.
 async fn open(session: &mut Session) -> Result<u16, ftp_proto::Reply> {
     session.state.data = None;
-    let listener = listen(session.local, session.config().data_ports.as_ref()).await;
+    let listener = session.config().data_ports.listen(session.local).await;
     let bound = listener.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
     let (port, listener) = bound.map_err(|error| {
         tracing::warn!(%error, "no data port");

@@ -25,20 +25,28 @@ pub(super) fn feat(session: &Session) -> Answer {
         features.insert(line);
     }
     features.insert(&format!("MLST {}", session.state.facts.feature()));
+    // Clients that read UTF8 here send it, without asking for it by OPTS first.
+    let utf8 = if session.charset().is_utf8() {
+        "UTF8"
+    } else {
+        ""
+    };
     for line in [
         "MODE Z",
         "RANG STREAM",
         "REST STREAM",
         "SIZE",
         "TVFS",
-        "UTF8",
+        utf8,
         "XCRC",
         "XMD5",
         "XSHA1",
         "XSHA256",
         "XSHA512",
     ] {
-        features.insert(line);
+        if !line.is_empty() {
+            features.insert(line);
+        }
     }
     Ok(Outcome::Reply(features.to_reply()))
 }
@@ -49,7 +57,11 @@ pub(super) fn opts(session: &mut Session, option: &[u8]) -> Answer {
     let value = words.next().unwrap_or_default().trim_ascii();
     match name.as_slice() {
         b"UTF8" | b"UTF-8" => match value.to_ascii_uppercase().as_slice() {
-            b"ON" | b"" => done(200, "UTF8 is always on."),
+            b"ON" | b"" if session.config().charset.is_utf8() => done(200, "UTF8 is always on."),
+            b"ON" | b"" => {
+                session.speak_utf8();
+                done(200, "UTF8 from now on.")
+            }
             b"OFF" => Err(reply(504, "UTF8 is always on.")),
             _ => Err(reply(501, "OPTS UTF8 takes ON.")),
         },

@@ -1,6 +1,9 @@
 //! USER, PASS, ACCT, REIN, QUIT (RFC 959 section 4.1.1).
 
+use std::sync::Arc;
+
 use ftp_proto::{Reply, Secret, escape};
+use tokio::time::Instant;
 use vfs::VPath;
 
 use super::{Answer, Outcome, done, reply};
@@ -26,6 +29,13 @@ pub(super) async fn pass(session: &mut Session, password: &Secret) -> Answer {
     let Some(name) = session.state.named.take() else {
         return Err(reply(503, "USER first."));
     };
+    let shared = Arc::clone(&session.shared);
+    let (limits, address) = (&shared.config.limits, session.peer.ip());
+    if shared.lockout.is_locked(address, Instant::now()) {
+        let reason = "an address with too many wrong passwords".to_owned();
+        session.tell(EventKind::Denied { reason });
+        return Ok(locked_out());
+    }
     let accounts = session.accounts();
     match accounts.authenticate(&name, Some(password)).await {
         Authentication::Accepted(account) => enter(session, account, &name).await,
@@ -38,15 +48,23 @@ pub(super) async fn pass(session: &mut Session, password: &Secret) -> Answer {
         Authentication::Refused => {
             session.wrong_passwords += 1;
             let refused = failed(session, &name, "wrong name or password", "Login incorrect.");
-            let limits = &session.config().limits;
-            tokio::time::sleep(limits.wrong_password_delay).await;
+            let now = Instant::now();
+            tokio::time::sleep(shared.lockout.failed(address, limits, now)).await;
             if session.wrong_passwords >= limits.wrong_passwords {
                 let bye = reply(421, "Too many wrong passwords. Goodbye.");
                 return Ok(Outcome::Close(Some(bye), EndReason::Refused));
             }
+            if shared.lockout.is_locked(address, Instant::now()) {
+                return Ok(locked_out());
+            }
             Err(refused)
         }
     }
+}
+
+fn locked_out() -> Outcome {
+    let text = "Too many wrong passwords from this address, try again later.";
+    Outcome::Close(Some(reply(421, text)), EndReason::Refused)
 }
 
 pub(super) fn acct(session: &Session) -> Answer {

@@ -230,7 +230,7 @@ async fn a_panic_in_one_session_touches_no_other() {
     let mut other = Client::login(server.local_addr()).await;
     let mut events = server.events();
     let mut c = Client::login(server.local_addr()).await;
-    c.send("SIZE boom\r\n").await;
+    c.command("SIZE boom", 421).await;
     c.closed().await;
     loop {
         if let EventKind::SessionClosed { reason } = events.recv().await.unwrap().kind {

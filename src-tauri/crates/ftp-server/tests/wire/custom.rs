@@ -89,7 +89,7 @@ async fn they_answer_send_and_receive() {
     c.command("NOOP", 200).await;
     // A panic is the end of this session, and of no other.
     let mut other = Client::login(server.local_addr()).await;
-    c.send("BOOM\r\n").await;
+    c.command("BOOM", 421).await;
     c.closed().await;
     other.command("ECHO still", 200).await;
     server.stop().await;

@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod abuse;
+mod bounds;
+mod charset;
 mod client;
 mod custom;
 mod files;
 mod host;
+mod layers;
 mod limits;
 mod live;
 mod login;
