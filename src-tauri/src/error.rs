@@ -328,6 +328,13 @@ impl From<vault::Error> for AppError {
     }
 }
 
+impl From<site_config::SiteError> for AppError {
+    fn from(error: site_config::SiteError) -> Self {
+        Self::argument(format!("The {} of this site can't be used.", error.part))
+            .with_detail(error.why)
+    }
+}
+
 impl From<vault::SecretError> for AppError {
     fn from(error: vault::SecretError) -> Self {
         Self {

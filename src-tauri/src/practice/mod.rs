@@ -4,7 +4,7 @@ mod tree;
 
 use std::sync::Arc;
 
-use ftp_client::Trust;
+use ftp_client::{Config, Trust};
 use ftp_server::{RunningServer, Server, ServerTls, User};
 use vault::Secret;
 
@@ -77,9 +77,8 @@ impl Practice {
             tls: TlsMode::Explicit,
             trust: self.trust.clone(),
             pinned_before: false,
-            passive: true,
             allow_plaintext: false,
-            settings: crate::state::site_settings::SiteSettings::default(),
+            base: Config::new(HOST),
             start: None,
             site: None,
             origin: Origin::Practice,

@@ -7,14 +7,14 @@ pub(crate) use origin::Origin;
 use std::sync::Arc;
 
 use ftp_client::{
-    Client, Config, DataMode, ErrorKind, Fingerprint, HostMemory, LogEvent, LogKind, Login, Trust,
-    ftp_proto::RemotePath,
+    Client, Config, ErrorKind, Fingerprint, HostMemory, LogEvent, LogKind, Login, ProxyKind, Trust,
+    ftp_proto::{Charset, RemotePath},
 };
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use vault::{Secret, SecretErrorKind, SiteId};
 
-use super::{Shell, Vault, log::Log, sessions::Session, site_settings::SiteSettings};
+use super::{Shell, Vault, log::Log, sessions::Session};
 use crate::{
     address::Address,
     dto::{
@@ -41,10 +41,9 @@ pub(crate) struct Plan {
     pub(crate) trust: Trust,
     /// A certificate was trusted by hand for this host and port before.
     pub(crate) pinned_before: bool,
-    pub(crate) passive: bool,
     pub(crate) allow_plaintext: bool,
-    /// What else a saved site says of its connections.
-    pub(crate) settings: SiteSettings,
+    /// What a saved site says of its connections; the usual for others.
+    pub(crate) base: Config,
     /// The folder to begin in, if not where the login puts us.
     pub(crate) start: Option<RemotePath>,
     pub(crate) site: Option<String>,
@@ -199,23 +198,17 @@ pub(crate) fn config(
         };
         log.add(id, direction, event.text);
     };
-    let mut config = Config {
+    Ok(Config {
+        host: plan.host.clone(),
         port: plan.port,
         tls: plan.tls.into(),
         trust: plan.trust.clone(),
         login,
-        data: if plan.passive {
-            DataMode::Passive
-        } else {
-            DataMode::Active
-        },
         allow_plaintext: plan.allow_plaintext,
         hosts: hosts.clone(),
         observer: Some(Arc::new(observer)),
-        ..Config::new(plan.host.clone())
-    };
-    plan.settings.apply(&mut config);
-    Ok(config)
+        ..plan.base.clone()
+    })
 }
 
 /// Finds out everything that the files and the keyring know. Blocks.
@@ -232,7 +225,7 @@ pub(crate) fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared
                 remembered_for = Some(id.as_str().to_owned());
             }
             let mut plan = plan_of_site(site)?;
-            plan.settings.find_proxy_password(vault);
+            find_proxy_password(vault, &mut plan.base);
             plan
         }
         None => plan_of_address(&request)?,
@@ -285,7 +278,9 @@ pub(crate) fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared
 
 fn plan_of_site(site: vault::Site) -> Result<Plan> {
     let tls = TlsMode::from(site.tls);
-    let settings = SiteSettings::of(&site)?;
+    let mut base = site_config::config(&site)?;
+    // Names are shown as UTF-8 yet, whatever the site says.
+    base.charset = Charset::AUTO;
     Ok(Plan {
         title: if site.name.is_empty() {
             site.host.clone()
@@ -299,9 +294,8 @@ fn plan_of_site(site: vault::Site) -> Result<Plan> {
         tls,
         trust: Trust::default(),
         pinned_before: false,
-        passive: site.passive,
         allow_plaintext: site.allow_plaintext,
-        settings,
+        base,
         start: match site.remote_path.as_str() {
             "" => None,
             path => Some(RemotePath::try_from(path)?),
@@ -321,6 +315,7 @@ fn plan_of_address(request: &ConnectRequest) -> Result<Plan> {
         typed_user.to_owned()
     };
     let port = address.port.unwrap_or_else(|| default_port(tls));
+    let base = Config::new(address.host.clone());
     Ok(Plan {
         title: address.host.clone(),
         port,
@@ -336,15 +331,28 @@ fn plan_of_address(request: &ConnectRequest) -> Result<Plan> {
         tls,
         trust: Trust::default(),
         pinned_before: false,
-        passive: true,
         allow_plaintext: false,
-        settings: SiteSettings::default(),
+        base,
         start: address
             .path
             .map(|path| RemotePath::try_from(path.as_slice()))
             .transpose()?,
         site: None,
     })
+}
+
+/// Asks the keyring for the password of a proxy that knows users. Without one the proxy will say so. Blocks.
+fn find_proxy_password(vault: &Vault, config: &mut Config) {
+    let Some(proxy) = &mut config.proxy else {
+        return;
+    };
+    let account = proxy.to_string();
+    let knows_passwords = matches!(proxy.kind, ProxyKind::Socks5 | ProxyKind::Http);
+    if let Some(login) = proxy.login.as_mut().filter(|_| knows_passwords)
+        && let Ok(password) = vault.secrets.get(&account)
+    {
+        password.expose().clone_into(&mut login.password);
+    }
 }
 
 /// The certificate that the person decided to trust; kept if it is to be trusted always.

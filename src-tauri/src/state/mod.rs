@@ -14,7 +14,6 @@ pub(crate) mod places;
 pub(crate) mod queue;
 pub(crate) mod remote;
 pub(crate) mod sessions;
-pub(crate) mod site_settings;
 pub(crate) mod watch;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -204,7 +204,9 @@ impl Connections {
                 )));
             }
         };
-        let mut config = self.config(&server.host, server.port, tls)?;
+        let port = server.port.unwrap_or(tls.default_port());
+        let config = Config::new(&*server.host).with_port(port).with_tls(tls);
+        let mut config = self.as_asked(config)?;
         let mut remember = None;
         if let Some(user) = &server.user {
             config.login.user = user.clone();
@@ -231,26 +233,21 @@ impl Connections {
         let wrong = |what: &str, why: &dyn std::fmt::Display| {
             Failure::Other(format!("{}: the saved {what}: {why}", url.root()))
         };
-        let tls = self.options.tls.map_or(
-            match site.tls {
-                vault::TlsMode::Auto => TlsMode::Auto,
-                vault::TlsMode::Explicit => TlsMode::Explicit,
-                vault::TlsMode::Implicit => TlsMode::Implicit,
-                vault::TlsMode::Off => TlsMode::Off,
-            },
-            TlsMode::from,
-        );
-        let mut config = self.config(&site.host, site.port, tls)?;
-        self.options.data.of_site(&mut config, site);
-        let net = self.options.net.of_site(&mut config, site);
-        net.map_err(|(what, why)| wrong(what, &why))?;
-        config.allow_plaintext |= site.allow_plaintext;
-        if let (None, Some(seconds)) = (self.options.timeout, site.timeout) {
-            config.timeouts = Timeouts::all(Duration::from_secs(seconds.into()));
+        let mut asked = site.clone();
+        self.options.net.replace(&mut asked);
+        if self.options.charset.is_some() {
+            asked.charset = None;
         }
-        if let (None, Some(label)) = (self.options.charset, &site.charset) {
-            config.charset = Charset::for_label(label).map_err(|error| wrong("charset", &error))?;
-        }
+        let config = site_config::config(&asked)
+            .map_err(|error| Failure::Other(format!("{}: {error}", url.root())))?;
+        let config = match self.options.tls.map(TlsMode::from) {
+            None => config,
+            Some(tls) => {
+                let port = site.port.unwrap_or(tls.default_port());
+                config.with_port(port).with_tls(tls)
+            }
+        };
+        let mut config = self.as_asked(config)?;
         let mut remember = None;
         if !site.user.is_empty() {
             config.login.user =
@@ -311,9 +308,8 @@ impl Connections {
         Ok((self.options.remember && !found.from_keyring).then_some(account))
     }
 
-    fn config(&self, host: &str, port: Option<u16>, tls: TlsMode) -> Result<Config, Failure> {
-        let port = port.unwrap_or(tls.default_port());
-        let mut config = Config::new(host).with_port(port).with_tls(tls);
+    /// Adds what the options say, and what was learned.
+    fn as_asked(&self, mut config: Config) -> Result<Config, Failure> {
         config.login = Login::anonymous();
         config.trust = Trust {
             roots: self.roots.clone(),
@@ -321,16 +317,17 @@ impl Connections {
             // Who names a certificate means that one.
             only_pins: !self.options.pin.is_empty(),
         };
-        if config.trust.pins.is_empty() && tls != TlsMode::Off {
-            config.trust.pins.extend(trusted(host, port)?);
+        if config.trust.pins.is_empty() && config.tls != TlsMode::Off {
+            let pin = trusted(&config.host, config.port)?;
+            config.trust.pins.extend(pin);
         }
         if let Some(limit) = self.options.timeout {
             config.timeouts = Timeouts::all(limit);
         }
         self.options.net.apply(&mut config, &self.moved)?;
         self.options.data.apply(&mut config);
-        config.allow_plaintext = self.options.plaintext;
-        config.charset = self.options.charset.unwrap_or_default();
+        config.allow_plaintext |= self.options.plaintext;
+        config.charset = self.options.charset.unwrap_or(config.charset);
         config.virtual_host = self.options.virtual_host.clone();
         config.language = self.options.lang.clone();
         config.require_resumption = self.options.require_resumption;

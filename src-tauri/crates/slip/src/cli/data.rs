@@ -56,66 +56,34 @@ enum Compress {
 }
 
 impl Data {
-    /// What a saved site says, as far as no option says something else.
-    pub(crate) fn of_site(&self, config: &mut Config, site: &vault::Site) {
-        if !self.passive && !site.passive {
-            config.data = DataMode::Active;
-        }
-        let settings = &site.data;
-        let options = &mut config.data_options;
-        if let (None, Some((first, last))) = (&options.active_ports, settings.active_ports) {
-            options.active_ports = Some(first..=last);
-        }
-        options.active_address = options.active_address.or(settings.active_address);
-        if let (true, Some(commands)) =
-            (self.passive_commands.is_empty(), &settings.passive_commands)
-        {
-            options.passive_commands = commands
-                .iter()
-                .map(|command| match command {
-                    vault::PassiveCommand::Epsv => PassiveCommand::Epsv,
-                    vault::PassiveCommand::Pasv => PassiveCommand::Pasv,
-                })
-                .collect();
-        }
-        if let (None, Some(what)) = (self.compress, settings.compression) {
-            options.compression = match what {
-                vault::Compression::Never => Compression::Never,
-                vault::Compression::Text => Compression::Text,
-                vault::Compression::Always => Compression::Always,
-            };
-        }
-        options.epsv_all |= settings.epsv_all;
-        options.fallback &= settings.fallback;
-        config.trust_pasv_address |= settings.trust_address;
-    }
-
-    /// What the options say.
+    /// What the options say; what they don't is left as it is.
     pub(crate) fn apply(&self, config: &mut Config) {
         if self.active {
             config.data = DataMode::Active;
         }
+        if self.passive {
+            config.data = DataMode::Passive;
+        }
         config.trust_pasv_address |= self.trust_pasv;
         let options = &mut config.data_options;
-        options.fallback = !self.no_fallback;
-        options.epsv_all = self.epsv_all;
-        options.active_ports.clone_from(&self.active_ports);
-        options.active_address = self.active_address;
+        options.fallback &= !self.no_fallback;
+        options.epsv_all |= self.epsv_all;
+        if let Some(ports) = &self.active_ports {
+            options.active_ports = Some(ports.clone());
+        }
+        options.active_address = self.active_address.or(options.active_address);
         options.compression = match self.compress {
-            None => Compression::default(),
+            None => options.compression,
             Some(Compress::Never) => Compression::Never,
             Some(Compress::Text) => Compression::Text,
             Some(Compress::Always) => Compression::Always,
         };
         if !self.passive_commands.is_empty() {
-            options.passive_commands = self
-                .passive_commands
-                .iter()
-                .map(|command| match command {
-                    Passive::Epsv => PassiveCommand::Epsv,
-                    Passive::Pasv => PassiveCommand::Pasv,
-                })
-                .collect();
+            let commands = self.passive_commands.iter().map(|command| match command {
+                Passive::Epsv => PassiveCommand::Epsv,
+                Passive::Pasv => PassiveCommand::Pasv,
+            });
+            options.passive_commands = commands.collect();
         }
     }
 }

@@ -41,63 +41,47 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// What the options say.
+    /// What the options say; what they don't is left as it is.
     pub(crate) fn apply(&self, config: &mut Config, moved: &Moved) -> Result<(), Failure> {
-        config.source = self.source;
-        config.proxy = match self.proxy.as_deref() {
-            None | Some("none") => None,
-            Some(text) => Some(
-                moved
-                    .whole_proxy(text)
-                    .parse::<Proxy>()
-                    .map_err(|error| Failure::usage(format!("--proxy: {error}")))?,
-            ),
-        };
+        config.source = self.source.or(config.source);
+        match self.proxy.as_deref() {
+            None => {}
+            Some("none") => config.proxy = None,
+            Some(text) => {
+                let proxy = moved.whole_proxy(text).parse::<Proxy>();
+                config.proxy =
+                    Some(proxy.map_err(|error| Failure::usage(format!("--proxy: {error}")))?);
+            }
+        }
         let options = &mut config.tls_options;
         options.min = self.tls_min.unwrap_or(options.min);
         options.max = self.tls_max.unwrap_or(options.max);
         if options.min > options.max {
-            return Err(Failure::usage("--tls-min is newer than --tls-max"));
+            return Err(Failure::usage(
+                "the oldest version of TLS (--tls-min) is newer than the newest (--tls-max)",
+            ));
         }
-        options.identity = match (&self.cert, &self.key) {
-            (None, None) => None,
+        match (&self.cert, &self.key) {
+            (None, None) => {}
             (None, Some(_)) => return Err(Failure::usage("--key is the key of --cert")),
-            (Some(certificate), key) => Some(
-                identity(certificate, key.as_deref())
-                    .map_err(|error| Failure::usage(format!("--cert: {error}")))?,
-            ),
-        };
+            (Some(certificate), key) => {
+                let found = identity(certificate, key.as_deref());
+                options.identity =
+                    Some(found.map_err(|error| Failure::usage(format!("--cert: {error}")))?);
+            }
+        }
         Ok(())
     }
 
-    /// What a saved site says, as far as no option says something else. An error says what is wrong with which part of it.
-    pub(crate) fn of_site(
-        &self,
-        config: &mut Config,
-        site: &vault::Site,
-    ) -> Result<(), (&'static str, String)> {
-        let settings = &site.network;
-        if let (None, Some(text)) = (&self.proxy, &settings.proxy) {
-            let proxy = text.parse::<Proxy>();
-            config.proxy = Some(proxy.map_err(|error| ("proxy", error.to_string()))?);
+    /// Takes away what the options replace, so that it does no harm if it is of no use.
+    pub(crate) fn replace(&self, site: &mut vault::Site) {
+        if self.proxy.is_some() {
+            site.network.proxy = None;
         }
-        let version = |version| match version {
-            vault::TlsVersion::V12 => TlsVersion::V12,
-            vault::TlsVersion::V13 => TlsVersion::V13,
-        };
-        let options = &mut config.tls_options;
-        if let (None, Some(min)) = (self.tls_min, settings.tls_min) {
-            options.min = version(min);
+        if self.cert.is_some() {
+            site.network.certificate = None;
+            site.network.key = None;
         }
-        if let (None, Some(max)) = (self.tls_max, settings.tls_max) {
-            options.max = version(max);
-        }
-        if let (None, Some(certificate)) = (&self.cert, &settings.certificate) {
-            let key = settings.key.as_deref().map(Path::new);
-            let found = identity(Path::new(certificate), key);
-            options.identity = Some(found.map_err(|error| ("certificate", error))?);
-        }
-        Ok(())
     }
 }
 
