@@ -57,9 +57,7 @@ impl Net {
         options.min = self.tls_min.unwrap_or(options.min);
         options.max = self.tls_max.unwrap_or(options.max);
         if options.min > options.max {
-            return Err(Failure::usage(
-                "the oldest version of TLS (--tls-min) is newer than the newest (--tls-max)",
-            ));
+            return Err(Failure::usage("--tls-min is newer than --tls-max"));
         }
         match (&self.cert, &self.key) {
             (None, None) => {}
