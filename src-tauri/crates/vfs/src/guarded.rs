@@ -83,6 +83,13 @@ impl Guarded {
         })
     }
 
+    /// The rules for places below `path`.
+    fn rules_inside(&self, path: &VPath) -> impl Iterator<Item = &Permission> {
+        self.rules
+            .iter()
+            .filter(move |rule| is_below(&rule.path, path) && depth(&rule.path) > depth(path))
+    }
+
     fn read(&self, path: &VPath) -> Result<()> {
         allowed(self.rule(path).read)
     }
@@ -94,10 +101,7 @@ impl Guarded {
     /// `path` may be taken away, or something else put in its place.
     fn replace(&self, path: &VPath) -> Result<()> {
         self.write(path)?;
-        let mut inside = self
-            .rules
-            .iter()
-            .filter(|rule| is_below(&rule.path, path) && depth(&rule.path) > depth(path));
+        let mut inside = self.rules_inside(path);
         allowed(inside.all(|rule| rule.read && rule.write))
     }
 
@@ -197,7 +201,7 @@ impl Vfs for Guarded {
             }
             other => (path.clone(), other?),
         };
-        if !self.rules.iter().any(|rule| is_below(&rule.path, &real)) {
+        if self.rules_inside(&real).next().is_none() {
             return Ok(entries);
         }
         let guard = self.clone();
@@ -265,6 +269,12 @@ impl Vfs for Guarded {
     }
     fn may(&self, path: &VPath) -> Access {
         self.rule(path).and(self.inner.may(path))
+    }
+    fn may_below(&self, path: &VPath) -> Option<Access> {
+        if self.rules_inside(path).next().is_some() {
+            return None;
+        }
+        Some(self.rule(path).and(self.inner.may_below(path)?))
     }
     fn without_links(&self) -> Option<Arc<dyn Vfs>> {
         let follows = false;

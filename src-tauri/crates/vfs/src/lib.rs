@@ -160,6 +160,11 @@ pub trait Vfs: Send + Sync + 'static {
         }
     }
 
+    /// What may be done with everything below this directory, where that is the same for all of it; none: [`may`](Self::may) tells for each.
+    fn may_below(&self, path: &VPath) -> Option<Access> {
+        Some(self.may(path))
+    }
+
     /// The same tree without following links: an operation fails with [`VfsErrorKind::Link`] where it would have followed one, anywhere in a path.
     /// Wrappers that decide by paths stand on it, since a link leads past them otherwise.
     ///
@@ -249,6 +254,9 @@ impl<V: Vfs + ?Sized> Vfs for Arc<V> {
     }
     fn may(&self, path: &VPath) -> Access {
         (**self).may(path)
+    }
+    fn may_below(&self, path: &VPath) -> Option<Access> {
+        (**self).may_below(path)
     }
     fn without_links(&self) -> Option<Arc<dyn Vfs>> {
         (**self).without_links()

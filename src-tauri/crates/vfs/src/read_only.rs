@@ -62,6 +62,13 @@ impl<V: Vfs> Vfs for ReadOnly<V> {
             ..self.0.may(path)
         }
     }
+    fn may_below(&self, path: &VPath) -> Option<Access> {
+        let write = false;
+        Some(Access {
+            write,
+            ..self.0.may_below(path)?
+        })
+    }
     fn without_links(&self) -> Option<Arc<dyn Vfs>> {
         Some(Arc::new(ReadOnly(self.0.without_links()?)))
     }

@@ -166,6 +166,9 @@ impl Vfs for Subtree {
             Err(_) => Access::NONE,
         }
     }
+    fn may_below(&self, path: &VPath) -> Option<Access> {
+        self.inner.may_below(&self.straight(path).ok()?)
+    }
     fn without_links(&self) -> Option<Arc<dyn Vfs>> {
         let follows = false;
         Some(Arc::new(Self {

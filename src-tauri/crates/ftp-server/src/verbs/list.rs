@@ -6,7 +6,7 @@ use ftp_proto::{Precision, Reply};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use vfs::{DirEntry, FileKind, Metadata, VPath, Vfs, VfsError, VfsErrorKind};
+use vfs::{Access, DirEntry, FileKind, Metadata, VPath, Vfs, VfsError, VfsErrorKind};
 
 use super::glob::Glob;
 use super::{Answer, Outcome, refused, reply};
@@ -27,10 +27,15 @@ pub(super) async fn mlsd(session: &mut Session, path: Option<&[u8]>) -> Answer {
         VfsErrorKind::NotDir => reply(501, "Not a directory."),
         _ => refused(&error),
     })?;
-    let (facts, read_only) = (session.state.facts, tree.is_read_only());
+    let facts = session.state.facts;
+    let (same, dir) = (tree.may_below(&path), path.clone());
     let mut entry = Entry::new("", Kind::File);
     let format: Format = Box::new(move |found, out| {
-        describe(&mut entry, &found.name, &found.metadata, read_only);
+        let may = same.unwrap_or_else(|| match dir.join(&found.name) {
+            Ok(path) => tree.may(&path),
+            Err(_) => Access::NONE,
+        });
+        describe(&mut entry, &found.name, &found.metadata, may);
         write_mlsx(&entry, facts, out);
         out.extend_from_slice(b"\r\n");
     });
@@ -49,7 +54,7 @@ pub(super) async fn mlst(session: &mut Session, path: Option<&[u8]>) -> Answer {
             .map_err(|e| refused(&e))?,
         Ok(facts) => facts,
     };
-    let entry = described(path.as_bytes(), &facts, tree.is_read_only());
+    let entry = described(path.as_bytes(), &facts, tree.may(&path));
     let mut line = vec![b' '];
     line.extend_from_slice(&format_mlsx(&entry, session.state.facts));
     let lines = [b"Listing:".to_vec(), line, b"End.".to_vec()];
@@ -195,7 +200,7 @@ fn as_ls() -> Format {
     let now = Timestamp::now();
     let mut entry = Entry::new("", Kind::File);
     Box::new(move |found, out| {
-        describe(&mut entry, &found.name, &found.metadata, false);
+        describe(&mut entry, &found.name, &found.metadata, Access::ALL);
         write_list(&entry, now, out);
         out.extend_from_slice(b"\r\n");
     })
@@ -237,14 +242,14 @@ fn can_be_named(name: &[u8]) -> bool {
 }
 
 /// The entry as the protocol has it.
-fn described(name: &[u8], facts: &Metadata, read_only: bool) -> Entry {
+fn described(name: &[u8], facts: &Metadata, may: Access) -> Entry {
     let mut entry = Entry::new("", Kind::File);
-    describe(&mut entry, name, facts, read_only);
+    describe(&mut entry, name, facts, may);
     entry
 }
 
 /// The same in place of another one: a long listing is made of one entry.
-fn describe(entry: &mut Entry, name: &[u8], facts: &Metadata, read_only: bool) {
+fn describe(entry: &mut Entry, name: &[u8], facts: &Metadata, may: Access) {
     entry.name.clear();
     entry.name.extend_from_slice(name);
     entry.kind = match facts.kind {
@@ -261,13 +266,15 @@ fn describe(entry: &mut Entry, name: &[u8], facts: &Metadata, read_only: bool) {
     });
     entry.permissions = Some(facts.mode);
     // RFC 3659 section 7.5.5.
-    let perm = match (entry.kind, read_only) {
-        (Kind::Dir, false) => "cdeflmp",
-        (Kind::Dir, true) => "el",
-        (Kind::File, false) => "adfrw",
-        (Kind::File, true) => "r",
-        (_, false) => "df",
-        (_, true) => "",
+    let perm = match (entry.kind, may.read, may.write) {
+        (Kind::Dir, true, true) => "cdeflmp",
+        (Kind::Dir, true, false) => "el",
+        (Kind::Dir, false, true) => "cdfmp",
+        (Kind::File, true, true) => "adfrw",
+        (Kind::File, true, false) => "r",
+        (Kind::File, false, true) => "adfw",
+        (_, _, true) => "df",
+        (_, _, false) => "",
     };
     if entry.perm.as_deref() != Some(perm) {
         entry.perm = Some(perm.into());

@@ -339,6 +339,15 @@ async fn permissions_hold_for_every_path_of_a_command() {
     let mut names: Vec<_> = root.split(|b| *b == b'\n').collect();
     names.sort();
     assert_eq!(names, [&b""[..], b"/f\r", b"/in\r", b"/keep\r"]);
+    // Clients are told what they may do where.
+    let shown = String::from_utf8(c.fetch("MLSD /").await).unwrap();
+    let row = |name: &str| {
+        let row = shown.lines().find(|row| row.ends_with(&format!(" {name}")));
+        row.unwrap().to_ascii_lowercase()
+    };
+    assert!(row("in").contains(";perm=cdeflmp;"), "{shown}");
+    assert!(row("keep").contains(";perm=el;"), "{shown}");
+    assert!(row("f").contains(";perm=r;"), "{shown}");
     assert_eq!(c.fetch("RETR /keep/f").await, b"x");
     for line in [
         "RETR /secret/f",

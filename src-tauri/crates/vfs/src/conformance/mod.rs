@@ -1,4 +1,28 @@
 //! What every backend must do, as one function that its tests run.
+//!
+//! It comes with the feature `conformance`, which is for tests alone:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! vfs = { …, features = ["conformance"] }
+//! ```
+//!
+//! A test of a backend gives it an empty tree, and has it empty again afterwards:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let tree = vfs::MemoryTree::new(64 << 20);
+//! vfs::conformance::run(Arc::new(tree)).await;
+//! # }
+//! ```
+//!
+//! What it asks for: bytes come back, from every offset; the kinds of all errors; that nothing of a file is lost before the first byte of its
+//! successor; that an open reader keeps a file whose name goes; renames in one step, over files and empty directories; times and permission bits; names of any bytes
+//! (on Linux; elsewhere, text) up to 255; listings in batches. A tree needs room for some 8 MB and 1,100 names. Wrappers pass it, too: a directory of a
+//! tree ([`Subtree`](crate::Subtree)), and permissions that allow everything ([`Guarded`](crate::Guarded)).
+//!
+//! A backend that follows symbolic links runs it a second time on what [`Vfs::without_links`] gives.
 
 mod facts;
 

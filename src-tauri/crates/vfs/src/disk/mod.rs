@@ -176,8 +176,16 @@ impl Vfs for LocalDisk {
     }
 
     async fn set_modified(&self, path: &VPath, modified: Timestamp) -> Result<()> {
-        self.run(path, move |place| place.set_modified(modified))
-            .await
+        // Without a handle if there is no link on the way: a file that its owner may not read has a time, too.
+        let root = Arc::clone(&self.root);
+        let exact = path.to_relative()?;
+        self.run(path, move |place| {
+            match Place::exact(&root, &exact).and_then(|exact| exact.set_modified(modified)) {
+                Err(error) if error.kind() == VfsErrorKind::Link => place.set_modified(modified),
+                other => other,
+            }
+        })
+        .await
     }
 
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()> {

@@ -99,7 +99,7 @@ impl Place {
         if self.exact {
             return system::set_modified(self, modified);
         }
-        // By a handle, since the path may have links in it.
+        // By a handle, since the path has links in it.
         let file = self.open(&Options::default())?;
         Ok(file.set_modified(modified.into())?)
     }
@@ -226,7 +226,10 @@ mod system {
     pub(super) fn set_modified(place: &Place, modified: Timestamp) -> Result<()> {
         use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT, utimensat};
         // A link that comes in behind this look has its own time set, not that of another file.
-        place.metadata()?;
+        let there = place.metadata()?;
+        if !there.is_dir() && !there.is_file() {
+            return Err(VfsError::new(VfsErrorKind::Denied, "not a regular file"));
+        }
         // Seconds before 1970 are negative, the nanoseconds never.
         let nanoseconds = modified.as_nanosecond().rem_euclid(1_000_000_000);
         let seconds = modified.as_nanosecond().div_euclid(1_000_000_000);

@@ -172,29 +172,68 @@ async fn a_link_that_changes_under_our_hands_never_leads_out() {
 }
 
 #[tokio::test]
-async fn pipes_and_devices_are_not_files() {
+async fn pipes_and_sockets_are_seen_and_never_opened() {
     let (dir, disk) = place();
+    let root = dir.path().join("root");
     let status = std::process::Command::new("mkfifo")
-        .arg(dir.path().join("root/pipe"))
+        .arg(root.join("pipe"))
         .status()
         .unwrap();
     assert!(status.success());
-    for result in [
-        disk.open_read(&p("/pipe"), 0).await.map(drop),
-        disk.open_write(&p("/pipe"), WriteMode::Truncate)
-            .await
-            .map(drop),
-        disk.open_write(&p("/pipe"), WriteMode::Append)
-            .await
-            .map(drop),
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
+    symlink("pipe", root.join("link")).unwrap();
+    // Somebody waits at the other end: opening the pipe to write, if only to look at it, would wake them with its end.
+    let pipe = root.join("pipe");
+    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    for tree in [
+        Arc::new(disk.clone()) as Arc<dyn Vfs>,
+        disk.without_links().unwrap(),
     ] {
-        // Refused at once, rather than waiting for somebody at the other end.
-        assert!(result.is_err());
+        for path in ["/pipe", "/socket", "/link"] {
+            let path = &p(path);
+            for result in [
+                tree.open_read(path, 0).await.map(drop),
+                tree.open_write(path, WriteMode::Truncate).await.map(drop),
+                tree.open_write(path, WriteMode::Append).await.map(drop),
+                tree.open_write(path, WriteMode::At(0)).await.map(drop),
+                tree.set_modified(path, Timestamp::UNIX_EPOCH).await,
+                tree.list(path).await.map(drop),
+            ] {
+                assert!(result.is_err(), "{path}");
+            }
+            assert!(tree.open_write(path, WriteMode::CreateNew).await.is_err());
+        }
+        let facts = tree.metadata(&p("/pipe")).await.unwrap();
+        assert_eq!(facts.kind, FileKind::Other);
     }
-    assert_eq!(
-        disk.metadata(&p("/pipe")).await.unwrap().kind,
-        FileKind::Other
-    );
+    assert!(!reader.is_finished());
+    std::fs::write(root.join("pipe"), "the end").unwrap();
+    assert_eq!(reader.join().unwrap(), b"the end");
+    disk.rename(&p("/pipe"), &p("/other")).await.unwrap();
+    disk.unlink(&p("/other")).await.unwrap();
+}
+
+#[tokio::test]
+async fn times_of_what_may_not_be_read_and_of_what_links_lead_to() {
+    let (dir, disk) = place();
+    let root = dir.path().join("root");
+    std::fs::write(root.join("f"), "x").unwrap();
+    std::fs::create_dir(root.join("d")).unwrap();
+    symlink("../f", root.join("d/link")).unwrap();
+    disk.set_permissions(&p("/f"), 0o200).await.unwrap();
+    let early = Timestamp::new(-5, 0).unwrap();
+    for (path, time) in [
+        ("/f", Timestamp::from_second(1_000_000_000).unwrap()),
+        ("/d/link", early),
+        ("/d", early - jiff::SignedDuration::from_nanos(1)),
+    ] {
+        disk.set_modified(&p(path), time).await.unwrap();
+        let facts = disk.metadata(&p(path)).await.unwrap();
+        assert_eq!(facts.modified, Some(time), "{path}");
+    }
+    assert_eq!(disk.metadata(&p("/f")).await.unwrap().modified, Some(early));
+    let link = std::fs::symlink_metadata(root.join("d/link")).unwrap();
+    assert!(link.modified().unwrap() > std::time::UNIX_EPOCH);
 }
 
 #[tokio::test]

@@ -93,6 +93,9 @@ async fn the_nearest_counts_and_none_is_leave() {
     assert_eq!(may("/a/b"), (true, true), "the first of two");
     assert_eq!(may("/a/b/x"), (true, true));
     assert_eq!(may("/a/b/c/d"), (false, false));
+    assert_eq!(tree.may_below(&p("/a/b/x")), Some(Access::ALL));
+    assert_eq!(tree.may_below(&p("/a/b/c")), Some(Access::NONE));
+    assert_eq!(tree.may_below(&p("/a/b")), None);
     assert!(!tree.is_read_only());
     let closed = Guarded::new(memory(&[]).await, rules(&[("/", "r"), ("/x", "")]));
     assert!(closed.is_read_only());

@@ -86,6 +86,11 @@ impl UserList {
     /// It can't be read, is longer than 16 MiB, or isn't as it should be; what is wrong is named.
     pub fn read(path: &Path) -> Result<Self, UsersFileError> {
         let failed = |source| UsersFileError::io(path, source);
+        // A pipe would be waited for.
+        if !std::fs::metadata(path).map_err(failed)?.is_file() {
+            let text = "not a regular file";
+            return Err(failed(std::io::Error::other(text)));
+        }
         let mut text = Vec::new();
         let file = File::open(path).map_err(failed)?;
         file.take(MAX_BYTES + 1)

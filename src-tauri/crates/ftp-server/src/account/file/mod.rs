@@ -83,7 +83,7 @@ struct Shared {
     path: PathBuf,
     tree: Arc<dyn Vfs>,
     known: Mutex<Known>,
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
 }
 
 /// What was read, and of which file.
@@ -143,7 +143,7 @@ impl UsersFile {
                 path,
                 tree,
                 known: Mutex::new(Known { stamp, users }),
-                checks: Semaphore::new(processors.min(MOST_CHECKS)),
+                checks: Arc::new(Semaphore::new(processors.min(MOST_CHECKS))),
             }),
         })
     }
@@ -230,11 +230,17 @@ impl Accounts for UsersFile {
         let Some(hash) = hash.cloned() else {
             return Authentication::Refused;
         };
-        let turn = tokio::time::timeout(TURN, self.shared.checks.acquire());
-        let Ok(Ok(_turn)) = turn.await else {
+        let turn = Arc::clone(&self.shared.checks).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(TURN, turn).await else {
             return Authentication::Busy;
         };
-        let right = tokio::task::spawn_blocking(move || hash.is_of(&password)).await;
+        let check = move || {
+            let right = hash.is_of(&password);
+            // Only now: a client that has gone away meanwhile makes no room for another check.
+            drop(turn);
+            right
+        };
+        let right = tokio::task::spawn_blocking(check).await;
         match (right, found) {
             (Ok(true), Some((_, account))) => Authentication::Accepted(account.clone()),
             (Ok(_), _) => Authentication::Refused,

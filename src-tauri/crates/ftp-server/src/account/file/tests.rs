@@ -190,6 +190,46 @@ fn the_file_is_its_owners_alone_and_a_link_to_it_stays() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let error = UserList::read(&path).unwrap_err().to_string();
+    assert!(error.contains("not a regular file"), "{error}");
+}
+
+/// The turn of a check is given back when it is done, not when nobody waits for it any more.
+#[tokio::test]
+async fn clients_that_go_away_make_no_room_for_more_checks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("users.json");
+    // Some tenths of a second each, in any build.
+    let slow =
+        "$argon2id$v=19$m=65536,t=6,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let mut ann = StoredUser::new(Some("ann"));
+    ann.password = Some(PasswordHash::parse(slow).unwrap());
+    UserList::edit(&path, |list| list.add(ann)).unwrap();
+    let file = UsersFile::open(&path, tree().await).unwrap();
+    let all = file.shared.checks.available_permits();
+    for _ in 0..all {
+        let own = file.clone();
+        let login = tokio::spawn(async move {
+            let _ = own.authenticate(b"ann", Some(&secret("wrong"))).await;
+        });
+        let before = file.shared.checks.available_permits();
+        while file.shared.checks.available_permits() == before {
+            tokio::task::yield_now().await;
+        }
+        login.abort();
+        let _ = login.await;
+    }
+    assert!(file.shared.checks.available_permits() < all);
+    let _all_done = file.shared.checks.acquire_many(all as u32).await.unwrap();
+}
+
 #[test]
 fn edits_at_once_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
