@@ -59,7 +59,7 @@ fn line(input: &[u8]) -> u64 {
         let mut bytes = decoded.left.len();
         for line in &decoded.out {
             assert!(line.len() <= LIMIT, "a line of {} bytes", line.len());
-            let inside = |byte: &u8| matches!(byte, b'\r' | b'\n') || (*byte == 0 && !server);
+            let inside = |byte: &u8| *byte == b'\n' || (!server && matches!(byte, b'\r' | 0));
             assert!(
                 !line.iter().any(inside),
                 "an end inside of a line: {line:?}"

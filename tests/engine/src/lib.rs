@@ -1,6 +1,7 @@
 //! What the engine's tests share. The tests themselves stand in `tests/`.
 #![allow(clippy::unwrap_used)]
 
+pub mod attack;
 pub mod batches;
 pub mod drops;
 pub mod files;

@@ -2,8 +2,8 @@ use bytes::{Buf, BytesMut};
 
 /// Takes lines out of a stream, whatever pieces it comes in. A line ends with CRLF, a lone LF, a lone CR
 /// followed by anything but NUL or LF, or NUL; CR NUL stands for a CR in the text in Telnet, and ends the line
-/// here as well, since no command or reply may hold one. A server reads on over a NUL: cut there, `DELE a\0b` would
-/// delete another file than the client named.
+/// here as well, since no reply may hold one. For a server only LF ends a line, with a CR before it or without: cut at
+/// a lone CR or at a NUL, `DELE a\rb` would delete another file than the client named, and `b` be a command.
 #[derive(Debug, Clone)]
 pub struct LineDecoder {
     limit: usize,
@@ -32,7 +32,7 @@ impl LineDecoder {
     }
 
     /// The same, with Telnet's own commands taken out of the lines (RFC 959 section 4.1.3: a client sends
-    /// IAC IP IAC DM before ABOR). For servers.
+    /// IAC IP IAC DM before ABOR), and ended by LF alone. For servers.
     #[must_use]
     pub const fn without_telnet(mut self) -> Self {
         self.telnet = true;
@@ -47,7 +47,7 @@ impl LineDecoder {
     /// True where the buffer ends with a CR, and only what follows can tell whether an LF belongs to it.
     #[must_use]
     pub fn is_at_cr(&self, buffer: &BytesMut) -> bool {
-        buffer.last() == Some(&b'\r') && self.seen + 1 == buffer.len()
+        !self.telnet && buffer.last() == Some(&b'\r') && self.seen + 1 == buffer.len()
     }
 
     /// Takes that CR for the line's end. For when nothing follows: there are servers that end their lines with CR alone. An LF that
@@ -59,11 +59,7 @@ impl LineDecoder {
         let line = buffer.split_to(self.seen).to_vec();
         buffer.advance(1);
         self.seen = 0;
-        Some(if self.telnet {
-            strip_telnet(&line)
-        } else {
-            line
-        })
+        Some(line)
     }
 
     /// The next line without its end, or `None` while it is incomplete. Empty lines come out too.
@@ -73,13 +69,16 @@ impl LineDecoder {
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Vec<u8>>, LineError> {
         let found = buffer[self.seen..]
             .iter()
-            .position(|byte| matches!(byte, b'\r' | b'\n') || (*byte == 0 && !self.telnet))
+            .position(|byte| *byte == b'\n' || (!self.telnet && matches!(byte, b'\r' | 0)))
             .map(|at| at + self.seen);
         let Some(end) = found else {
             self.seen = buffer.len();
-            return self.bound(buffer.len()).map(|()| None);
+            let before = usize::from(self.telnet && buffer.last() == Some(&b'\r'));
+            return self.bound(buffer.len() - before).map(|()| None);
         };
-        self.bound(end)?;
+        // The CR of a server's line end stands before what was found.
+        let before = usize::from(self.telnet && end > 0 && buffer[end - 1] == b'\r');
+        self.bound(end - before)?;
         let ending = match (buffer[end], buffer.get(end + 1)) {
             (b'\r', Some(b'\n' | 0)) => 2,
             // Whether an LF belongs to this CR is not known yet.
@@ -89,14 +88,16 @@ impl LineDecoder {
             }
             _ => 1,
         };
-        let line = buffer.split_to(end).to_vec();
+        let mut line = buffer.split_to(end).to_vec();
         buffer.advance(ending);
         self.seen = 0;
-        Ok(Some(if self.telnet {
-            strip_telnet(&line)
-        } else {
-            line
-        }))
+        if !self.telnet {
+            return Ok(Some(line));
+        }
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        Ok(Some(strip_telnet(&line)))
     }
 
     const fn bound(&self, len: usize) -> Result<(), LineError> {
@@ -195,6 +196,15 @@ mod tests {
         assert_eq!(got, [&b"ABOR"[..], b"ABOR", b"a\xffb", b"X"]);
         let got = lines(&mut decoder, &[b"DELE a\0b\r\n"]);
         assert_eq!(got, [&b"DELE a\0b"[..]]);
+        let got = lines(
+            &mut decoder,
+            &[b"DELE a\rNOOP\r\nDELE a\r\0b\nX\r", b"\nY\r\r\n"],
+        );
+        assert_eq!(got, [&b"DELE a\rNOOP"[..], b"DELE a\r\0b", b"X", b"Y\r"]);
+        let mut short = LineDecoder::new(3).without_telnet();
+        assert_eq!(lines(&mut short, &[b"abc\r", b"\n"]), [b"abc"]);
+        let mut long = BytesMut::from(&b"abcd\r\n"[..]);
+        assert!(short.decode(&mut long).is_err());
     }
 
     proptest! {
