@@ -301,5 +301,7 @@ impl fmt::Debug for Guarded {
     }
 }
 
+#[cfg(all(test, unix))]
+mod any;
 #[cfg(test)]
 mod tests;

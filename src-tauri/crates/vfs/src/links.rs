@@ -46,6 +46,9 @@ pub(crate) async fn resolve(
             };
             continue;
         }
+        if part == b"." {
+            continue;
+        }
         let next = at.join(&part)?;
         if left.is_empty() && last == Last::Keep {
             return Ok(next);
@@ -57,6 +60,10 @@ pub(crate) async fn resolve(
             other => other?,
         };
         if facts.kind != FileKind::Symlink {
+            // Not even `..` leads on from a file.
+            if !facts.is_dir() && !left.is_empty() {
+                return Err(VfsErrorKind::NotDir.into());
+            }
             at = next;
             continue;
         }
@@ -70,7 +77,7 @@ pub(crate) async fn resolve(
             return Err(VfsErrorKind::Denied.into());
         };
         let parts = target.split(|b| *b == b'/');
-        let parts = parts.filter(|part| !part.is_empty() && *part != b".");
+        let parts = parts.filter(|part| !part.is_empty());
         left.extend(parts.rev().map(<[u8]>::to_vec));
         if left.len() > MAX_PARTS {
             return Err(VfsErrorKind::NameInvalid.into());

@@ -176,7 +176,7 @@ mod system {
         None
     }
 
-    fn one_by_one(root: &Dir, path: &Path) -> Result<Dir> {
+    pub(super) fn one_by_one(root: &Dir, path: &Path) -> Result<Dir> {
         let mut at = dir(root.as_fd().try_clone_to_owned()?);
         for part in path.components() {
             at = step(&at, part.as_os_str())?;
@@ -328,5 +328,52 @@ mod system {
         let mut permissions = place.metadata()?.permissions();
         permissions.set_readonly(mode & 0o200 == 0);
         Ok(place.dir.set_permissions(&place.path, permissions)?)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use cap_std::ambient_authority;
+    use std::os::unix::fs::symlink;
+
+    /// Older kernels, and containers that know no `openat2`, go step by step: to the same places.
+    #[test]
+    fn at_once_and_step_by_step_lead_to_the_same() {
+        let temp = tempfile::tempdir().unwrap();
+        let at = |path: &str| temp.path().join(path);
+        std::fs::create_dir_all(at("a/b/c")).unwrap();
+        std::fs::write(at("a/f"), "").unwrap();
+        symlink("a", at("link")).unwrap();
+        symlink("b", at("a/link")).unwrap();
+        symlink("/", at("a/root")).unwrap();
+        symlink("none", at("a/dangling")).unwrap();
+        let root = Dir::open_ambient_dir(temp.path(), ambient_authority()).unwrap();
+        let place = |dir: Result<Dir>| match dir {
+            Ok(dir) => {
+                let facts = dir.symlink_metadata(".").unwrap();
+                use cap_std::fs::MetadataExt as _;
+                Ok((facts.dev(), facts.ino()))
+            }
+            Err(error) => Err(error.kind()),
+        };
+        for (path, kind) in [
+            ("a", None),
+            ("a/b/c", None),
+            ("link", Some(VfsErrorKind::Link)),
+            ("link/b", Some(VfsErrorKind::Link)),
+            ("a/link/c", Some(VfsErrorKind::Link)),
+            ("a/root/etc", Some(VfsErrorKind::Link)),
+            ("a/dangling", Some(VfsErrorKind::Link)),
+            ("a/f", Some(VfsErrorKind::NotDir)),
+            ("a/f/x", Some(VfsErrorKind::NotDir)),
+            ("a/none/x", Some(VfsErrorKind::NotFound)),
+        ] {
+            let steps = place(system::one_by_one(&root, path.as_ref()));
+            let whole = place(system::directory(&root, path.as_ref()));
+            assert_eq!(steps, whole, "{path}");
+            assert_eq!(steps.err(), kind, "{path}");
+        }
     }
 }
