@@ -137,6 +137,13 @@ impl Wire {
             return Err(NetError::Io(io::ErrorKind::Unsupported.into()));
         }
         let mut left = most.unwrap_or(u64::MAX);
+        #[cfg(target_os = "linux")]
+        if tls.is_none()
+            && std::env::var_os("NO_SENDFILE").is_none()
+            && let Some(outcome) = super::sendfile::send(tcp, file, left, pacer)
+        {
+            return outcome;
+        }
         let mut buffer = vec![0; CHUNK];
         let mut bytes = 0;
         loop {

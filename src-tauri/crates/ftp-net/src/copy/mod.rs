@@ -10,6 +10,8 @@ mod deflated;
 mod pacer;
 mod records;
 #[cfg(target_os = "linux")]
+mod sendfile;
+#[cfg(target_os = "linux")]
 mod splice;
 mod target;
 mod waiter;
