@@ -5,7 +5,8 @@
     make bench ARGS=--quick                           everything small; two minutes; writes nothing
     python3 scripts/bench --scenario small --server vsftpd --rounds 5
 
-Scenarios: decoders, big, small (loopback), wan-small, wan-big (a long wire, see tests/wan). Each round runs every
+Scenarios: decoders, big, small (loopback), wan-small, wan-big (a long wire, see tests/wan), serve (our server beside
+others). Each round runs every
 program once, in turn, so that a machine that gets slower slows all of them. Files lie in memory, so that no disk is
 measured. All but the decoders need root, for the servers and the wire. Every figure is also in target/bench.json.
 """
@@ -48,6 +49,8 @@ def arguments():
     add("--far-files", type=int, help="small files over the wire (1000)")
     add("--default-files", type=int, help="the same for programs with their defaults (100)")
     add("--far-mb", type=int, help="megabytes of the big file over the wire (100)")
+    add("--small", type=int, help="small files that a server is asked for in one session (2000)")
+    add("--entries", type=int, help="entries of a folder that a server is to list (100000)")
     add("--rtt", type=float, default=50, help="round trip of the wire in milliseconds (50)")
     add("--limit", type=float, default=90, help="seconds after which a program is stopped; 0: never (90)")
     add("--built", action="store_true", help="measure the slip that is built already")
@@ -57,7 +60,7 @@ def arguments():
     options.servers = options.servers or list(machine.SERVERS)
     options.protection = {None: None, "plain": [False], "tls": [True], "both": [False, True]}[options.protection]
     options.scenario = options.scenario or names
-    defaults = {"mib": 1024, "files": 10000, "folders": 100, "far_files": 1000, "default_files": 100, "far_mb": 100}
+    defaults = {"mib": 1024, "files": 10000, "folders": 100, "far_files": 1000, "default_files": 100, "far_mb": 100, "small": 2000, "entries": 100000}
     if options.quick:
         for scenario in scenarios.ALL:
             defaults |= scenario.quick
@@ -72,7 +75,11 @@ def interrupt(*_):
 
 
 def build():
-    for words in (["--release", "-p", "slip"], ["-p", "support", "--example", "real_server"]):
+    for words in (
+        ["--release", "-p", "slip"],
+        ["--release", "-p", "ftp-server", "--example", "serve"],
+        ["-p", "support", "--example", "real_server"],
+    ):
         subprocess.run(["cargo", "build", "-q", *words], cwd=machine.ROOT, check=True)
 
 

@@ -7,6 +7,7 @@ import dataclasses
 from contest import Contest, Entrant
 from machine import SERVERS, PrivateLoopback, Server, Tree, Trouble, Wire
 from programs import curl, curl_url, lftp, ncftp, rclone, rclone_path, slip, slip_url
+from serving import serve
 
 MIB = 1 << 20
 # Where there are many programs, or slow ones, the later rounds measure only those that come this near to the best.
@@ -273,5 +274,12 @@ ALL = [
         2,
         {"far_mb": 20},
         wan_big,
+    ),
+    Scenario(
+        "serve",
+        "curl against servers on loopback, one of {mib} MiB in MiB/s, the others in files or entries/s",
+        3,
+        {"mib": 128, "small": 200, "entries": 10000},
+        serve,
     ),
 ]

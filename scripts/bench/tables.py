@@ -36,13 +36,17 @@ def cell(entrant, rounds):
     return number(entrant.rate) + marks
 
 
+def server_name(contest):
+    return SERVERS.get(contest.server.kind, contest.server.kind)
+
+
 def line(contest):
     """One contest in one line, to be read while the others are measured."""
     protection = "TLS " if contest.server.tls else ""
     rates = ", ".join(f"{entrant.name} {cell(entrant, 0)}" for entrant in contest.entrants)
     ratio = f" -> {contest.ratio:.2f}" if contest.ratio else ""
     group = f", {contest.group}" if contest.group else ""
-    return f"{SERVERS[contest.server.kind]:9} {protection}{contest.direction}{group}: {rates}{ratio}"
+    return f"{server_name(contest):9} {protection}{contest.direction}{group}: {rates}{ratio}"
 
 
 def contests(found, rounds):
@@ -51,6 +55,7 @@ def contests(found, rounds):
     for contest in found:
         groups.setdefault(contest.group, []).append(contest)
     order = list(SERVERS)
+    order += [contest.server.kind for contest in found if contest.server.kind not in order]
     for group, members in sorted(groups.items()):
         members.sort(key=lambda contest: (order.index(contest.server.kind), contest.server.tls, contest.direction))
         names = []
@@ -63,7 +68,7 @@ def contests(found, rounds):
             ratio, ours = contest.ratio, contest.ours
             rows.append(
                 [
-                    SERVERS[contest.server.kind],
+                    server_name(contest),
                     protection + contest.direction,
                     *(cell(entrants[name], rounds) if name in entrants else "" for name in names),
                     f"{ratio:.2f}" if ratio else "-",
@@ -91,7 +96,7 @@ def problems(found):
         for entrant in contest.entrants:
             if entrant.problem:
                 group = f", {contest.group}" if contest.group else ""
-                where = f"{SERVERS[contest.server.kind]} {'TLS ' if contest.server.tls else ''}{contest.direction}"
+                where = f"{server_name(contest)} {'TLS ' if contest.server.tls else ''}{contest.direction}"
                 lines.append(f"- {where}{group}, {entrant.name}: {entrant.problem}")
     return lines
 

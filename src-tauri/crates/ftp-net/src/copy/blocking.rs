@@ -139,7 +139,7 @@ impl Wire {
         let mut left = most.unwrap_or(u64::MAX);
         #[cfg(target_os = "linux")]
         if tls.is_none()
-            && std::env::var_os("NO_SENDFILE").is_none()
+            && !is_near(tcp)
             && let Some(outcome) = super::sendfile::send(tcp, file, left, pacer)
         {
             return outcome;
@@ -213,6 +213,16 @@ fn goodbye(
             unasked += waste;
             io::copy(&mut tls.connection.reader().take(waste), &mut io::sink())?;
         }
+    }
+}
+
+/// Whether the peer is on this machine. There sendfile spares us a copy, and costs the peer more than that: it takes the
+/// file page by page (curl, on loopback: 0.7 s of its processor for a GiB in place of 0.4 s; ours falls from 0.35 s to 0.15 s).
+#[cfg(target_os = "linux")]
+fn is_near(tcp: &TcpStream) -> bool {
+    match (tcp.peer_addr(), tcp.local_addr()) {
+        (Ok(peer), Ok(own)) => peer.ip().to_canonical().is_loopback() || peer.ip() == own.ip(),
+        _ => false,
     }
 }
 
