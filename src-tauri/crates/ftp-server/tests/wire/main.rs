@@ -14,5 +14,6 @@ mod live;
 mod login;
 mod modes;
 mod order;
+mod speed;
 mod tls;
 mod verbs;
