@@ -163,6 +163,7 @@ impl Pipe {
         lane: &Lane,
     ) -> Result<(), Failure> {
         let mut text = text.then(FromWire::default);
+        let pieces = self.pieces;
         let mut waiting = Bytes::new();
         let mut end = Ok(false);
         let mut first = true;
@@ -176,7 +177,7 @@ impl Pipe {
             let write = async {
                 match waiting.is_empty() {
                     true => Ok(()),
-                    false => writer.write_chunk(waiting).await,
+                    false => pieces.wait(writer.write_chunk(waiting)).await,
                 }
             };
             let (filled, written) = tokio::join!(self.fill(&mut buffer, most), write);
@@ -191,13 +192,13 @@ impl Pipe {
                 && matches!(end, Ok(false))
                 && let Some(_thread) = lane.thread()
             {
-                writer.write_chunk(waiting).await?;
+                pieces.wait(writer.write_chunk(waiting)).await?;
                 if let Some(Ok(file)) = writer.as_file().map(File::try_clone) {
                     let clean = self.receive(file).await?;
                     if !clean && !unclean_end {
                         return Err(Failure::Truncated);
                     }
-                    writer.finish().await?;
+                    pieces.wait(writer.finish()).await?;
                     return Ok(());
                 }
                 waiting = Bytes::new();
@@ -205,17 +206,17 @@ impl Pipe {
         }
         // Whatever came before the end is kept, however it ended: a resume starts from there.
         if !waiting.is_empty() {
-            writer.write_chunk(waiting).await?;
+            pieces.wait(writer.write_chunk(waiting)).await?;
         }
         if let Some(rest) = text.and_then(|text| text.rest()) {
-            writer.write_chunk(rest).await?;
+            pieces.wait(writer.write_chunk(rest)).await?;
         }
         match end {
             Err(Failure::Truncated) if unclean_end => {}
             // Not finished: a writer that was given nothing leaves the old file as it was.
             other => drop(other?),
         }
-        writer.finish().await?;
+        pieces.wait(writer.finish()).await?;
         // The client has closed its direction; ours follows. It may be gone already.
         let _ = tokio::time::timeout(LINGER, self.stream.shutdown()).await;
         Ok(())

@@ -91,8 +91,10 @@ pub(super) fn quit() -> Answer {
 }
 
 async fn enter(session: &mut Session, account: Account, name: &[u8]) -> Answer {
-    let home = match account.vfs.metadata(&account.home).await {
-        Ok(facts) if facts.is_dir() => account.home.clone(),
+    let patience = session.config().limits.path;
+    let facts = tokio::time::timeout(patience, account.vfs.metadata(&account.home)).await;
+    let home = match facts {
+        Ok(Ok(facts)) if facts.is_dir() => account.home.clone(),
         _ => VPath::root(),
     };
     session.state.named = None;

@@ -7,6 +7,7 @@ mod charset;
 mod client;
 mod custom;
 mod files;
+mod hanging;
 mod host;
 mod layers;
 mod limits;
