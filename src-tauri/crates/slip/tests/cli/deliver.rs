@@ -68,7 +68,7 @@ async fn one_call_delivers_a_document() {
         (&report["state"], &report["bytes"]),
         (&json!("done"), &json!(4))
     );
-    assert_eq!(report["verified"], "size");
+    assert_eq!(report["verified"], "size, SHA-512");
     assert_eq!(report["notes"], json!([]));
     // Its time came along.
     let time = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().modified().unwrap();

@@ -33,7 +33,7 @@ async fn files_as_they_are() {
     for object in &objects {
         assert_eq!(keys(object), KEYS);
         assert!(
-            object["error"].is_null() && object["verified"] == "size, time",
+            object["error"].is_null() && object["verified"] == "size, time, SHA-512",
             "{object}"
         );
     }

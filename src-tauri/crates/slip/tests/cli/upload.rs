@@ -30,7 +30,7 @@ async fn files_and_folders() {
         a["target"],
         format!("ftp://me%40home@{}/in/here/a", site.addr())
     );
-    assert_eq!(a["verified"], "size, time");
+    assert_eq!(a["verified"], "size, time, SHA-512");
     // By name.
     site.slip(&["put", "a", &site.url("b")]).await.expect(0);
     assert_eq!(site.read("b"), b"a");
