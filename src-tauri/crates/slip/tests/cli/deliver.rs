@@ -87,7 +87,7 @@ async fn one_call_delivers_a_document() {
             .bench
             .command(["deliver", "-", &url, "--pin", &site.pin]);
         let run = fed(&site.bench, command, content).await.expect(0);
-        assert!(run.out.contains("size verified"), "{}", run.out);
+        assert!(run.out.contains("size, SHA-512 verified"), "{}", run.out);
         assert_eq!(site.read("in/note"), content.as_bytes());
     }
     // Larger than what is held in memory.
