@@ -17,6 +17,7 @@ mod skip;
 
 pub use ca::{Authority, Certificate};
 pub use proxy::{Asked, BadProxy, ProxyRules, ProxyServer};
+pub use python::with_aioftp;
 pub use scripted::{Gate, Peer, Script, ScriptError, Transcript};
 pub use servers::{Kind, Options, RealServer, StartError, Tls};
 pub use skip::{Skipped, skip_loudly, target_dir};

@@ -1,7 +1,7 @@
 //! Servers in Python, from PyPI: a virtual environment in the cache, made by `scripts/python-servers.sh`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::packages::{Unpacked, cache_dir, recent_failure, run};
@@ -11,6 +11,14 @@ use crate::skip::Skipped;
 pub(crate) const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/serve.py");
 /// The interpreter, relative to the environment.
 pub(crate) const PYTHON: &str = "bin/python";
+
+/// A Python in which aioftp can be imported, with its client.
+///
+/// # Errors
+/// Where it can't be had here.
+pub fn with_aioftp() -> Result<PathBuf, Skipped> {
+    fetch().map(|home| home.path(PYTHON))
+}
 
 /// Makes the environment unless it is there, and says where it is.
 pub(crate) fn fetch() -> Result<Unpacked, Skipped> {

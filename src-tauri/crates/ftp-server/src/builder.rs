@@ -15,6 +15,7 @@ use crate::host::VirtualHost;
 use crate::layer::{Layer, Layers};
 use crate::limits::{DataSession, Limits, SpeedLimits};
 use crate::ports::DataPorts;
+use crate::profile::Profile;
 use crate::server::{Config, RunningServer};
 use crate::verbs;
 
@@ -37,6 +38,9 @@ pub enum BuildError {
     /// A virtual host has no name that a client could say, or a certificate where the server has none.
     #[error("\"{0}\" can't be a virtual host")]
     Host(String),
+    /// The system type has a line break or another control character in it.
+    #[error("the system type must be one line")]
+    SystemType,
     /// A command of one's own has a verb that is none, or that the server has already.
     #[error("\"{0}\" can't be the verb of a command of one's own")]
     Verb(String),
@@ -72,6 +76,8 @@ pub struct ServerBuilder {
     allow_fxp: bool,
     charset: String,
     layers: Layers,
+    profile: Profile,
+    system_type: Option<String>,
 }
 
 impl ServerBuilder {
@@ -207,6 +213,18 @@ impl ServerBuilder {
         self
     }
 
+    /// Whose words the server speaks. The limits that go with a profile are its [`Profile::limits`]; they aren't set by this.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// What SYST says, one line; `UNIX Type: L8` by default, which clients take for listings as `ls -l` makes them.
+    pub fn system_type(mut self, text: impl Into<String>) -> Self {
+        self.system_type = Some(text.into());
+        self
+    }
+
     /// Listens (port 0: the system's choice) and serves until [`RunningServer::stop`] or until the result is dropped.
     ///
     /// # Errors
@@ -238,6 +256,12 @@ impl ServerBuilder {
         if welcome.chars().any(char::is_control) {
             return Err(BuildError::Welcome);
         }
+        let system_type = self
+            .system_type
+            .unwrap_or_else(|| "UNIX Type: L8".to_owned());
+        if system_type.chars().any(char::is_control) {
+            return Err(BuildError::SystemType);
+        }
         let mut verbs = self.commands.keys();
         if let Some(verb) = verbs.find(|verb| !is_verb(verb) || verbs::is_known(verb)) {
             return Err(BuildError::Verb(verb.clone()));
@@ -253,6 +277,8 @@ impl ServerBuilder {
             allow_fxp: self.allow_fxp,
             charset: Charset::for_label(&self.charset)?,
             layers: self.layers,
+            profile: self.profile,
+            system_type,
             accounts,
             tls: self.tls,
             implicit: self.implicit,

@@ -29,6 +29,7 @@ mod account;
 mod builder;
 mod custom;
 mod event;
+mod generate;
 mod handle;
 mod host;
 mod layer;
@@ -37,6 +38,7 @@ mod live;
 mod lockout;
 mod options;
 mod ports;
+mod profile;
 mod registry;
 mod server;
 mod session;
@@ -44,12 +46,13 @@ mod speed;
 mod verbs;
 
 pub use account::{
-    Account, Accounts, Authentication, PasswordHash, StoredUser, User, UserList, Users, UsersFile,
-    UsersFileError,
+    Account, Accounts, Authentication, LookUp, PasswordHash, StoredUser, User, UserList, Users,
+    UsersFile, UsersFileError,
 };
 pub use builder::{BuildError, ServerBuilder};
 pub use custom::{Call, CustomAnswer, CustomCommand};
 pub use event::{Direction, EndReason, EventKind, ServerEvent, SessionId, TransferOutcome};
+pub use generate::{NoRandom, generate_password};
 pub use handle::{MissedEvents, ServerHandle};
 pub use host::VirtualHost;
 pub use layer::{
@@ -58,6 +61,7 @@ pub use layer::{
 pub use limits::{AccountLimits, DataSession, Limits, SpeedLimits};
 pub use live::{Doing, SessionInfo, Totals};
 pub use ports::DataPorts;
+pub use profile::Profile;
 pub use server::{RunningServer, Server};
 
 pub use async_trait::async_trait;

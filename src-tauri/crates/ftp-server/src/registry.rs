@@ -154,6 +154,23 @@ impl Registry {
         })
     }
 
+    /// Gives the session's place to others. Done when its last word is about to be sent, and in any case when its seat is dropped.
+    pub(crate) fn leave(&self, live: &Live) {
+        // Of a transfer that a panic or the server's end cut off.
+        self.transfer_ended(live, &TransferOutcome::Aborted);
+        let mut inner = lock(&self.inner);
+        if inner.sessions.remove(&live.id).is_none() {
+            return;
+        }
+        let address = live.peer.ip();
+        if let Some(count) = inner.addresses.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                inner.addresses.remove(&address);
+            }
+        }
+    }
+
     /// One was turned away before it was even counted.
     pub(crate) fn turned_away(&self) {
         lock(&self.inner).totals.turned_away += 1;
@@ -212,7 +229,15 @@ impl Registry {
             registry: Arc::clone(self),
             live: Arc::clone(live),
             key: key.to_vec(),
+            released: false,
         })
+    }
+
+    /// Whether the user of this key has as many sessions as it may have.
+    pub(crate) fn is_full(&self, key: &[u8], limits: &AccountLimits) -> bool {
+        let inner = lock(&self.inner);
+        let sessions = inner.users.get(key).map_or(0, |entry| entry.sessions);
+        limits.connections.is_some_and(|most| sessions >= most)
     }
 
     /// What a transfer of this session is limited by.
@@ -422,18 +447,7 @@ pub(crate) struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // Of a transfer that a panic or the server's end cut off.
-        self.registry
-            .transfer_ended(&self.live, &TransferOutcome::Aborted);
-        let mut inner = lock(&self.registry.inner);
-        inner.sessions.remove(&self.live.id);
-        let address = self.live.peer.ip();
-        if let Some(count) = inner.addresses.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                inner.addresses.remove(&address);
-            }
-        }
+        self.registry.leave(&self.live);
     }
 }
 
@@ -442,17 +456,15 @@ pub(crate) struct UserSeat {
     registry: Arc<Registry>,
     live: Arc<Live>,
     key: Vec<u8>,
+    released: bool,
 }
 
 impl UserSeat {
-    /// The name to show.
-    pub(crate) fn shown(&self) -> String {
-        lock(&self.live.facts).user.clone().unwrap_or_default()
-    }
-}
-
-impl Drop for UserSeat {
-    fn drop(&mut self) {
+    /// Gives the place back before the session forgets whose it is.
+    pub(crate) fn release(&mut self) {
+        if std::mem::replace(&mut self.released, true) {
+            return;
+        }
         let mut inner = lock(&self.registry.inner);
         if let Some(entry) = inner.users.get_mut(&self.key) {
             entry.sessions -= 1;
@@ -461,6 +473,17 @@ impl Drop for UserSeat {
                 inner.users.remove(&self.key);
             }
         }
+    }
+
+    /// The name to show.
+    pub(crate) fn shown(&self) -> String {
+        lock(&self.live.facts).user.clone().unwrap_or_default()
+    }
+}
+
+impl Drop for UserSeat {
+    fn drop(&mut self) {
+        self.release();
         let mut facts = lock(&self.live.facts);
         facts.user = None;
         facts.user_speed = None;

@@ -28,6 +28,7 @@ use crate::limits::{DataSession, Limits, SpeedLimits};
 use crate::live::{SessionInfo, Totals};
 use crate::lockout::Lockout;
 use crate::ports::DataPorts;
+use crate::profile::Profile;
 use crate::registry::{Full, Registry, Seat};
 use crate::session;
 
@@ -181,6 +182,8 @@ pub(crate) struct Config {
     /// Of names on the wire.
     pub(crate) charset: Charset,
     pub(crate) layers: Layers,
+    pub(crate) profile: Profile,
+    pub(crate) system_type: String,
 }
 
 impl Config {
@@ -285,7 +288,7 @@ async fn welcome(shared: Arc<Shared>, tcp: TcpStream, peer: SocketAddr) {
             };
             let reason = reason.to_owned();
             shared.tell(id, peer, EventKind::Denied { reason });
-            turn_away(&shared, tcp, TOO_MANY).await;
+            turn_away(&shared, tcp, shared.config.profile.too_many()).await;
             return;
         }
     };
@@ -326,7 +329,6 @@ impl Drop for Farewell {
     }
 }
 
-const TOO_MANY: &[u8] = b"421 Too many connections, try again later.\r\n";
 pub(crate) const LOCKED_OUT: &[u8] =
     b"421 Too many wrong passwords from this address, try again later.\r\n";
 

@@ -6,15 +6,15 @@ mod files;
 mod how;
 mod net;
 mod queue;
+mod serve;
 mod users;
 mod values;
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use ftp_client::ftp_proto::Argument;
 use ftp_client::{Charset, Fingerprint, TlsMode};
 
@@ -26,6 +26,7 @@ use net::Net;
 pub(crate) use queue::{
     Items, Mirror, Queue, QueueAdd, QueueCommand, QueueList, QueueRun, Receipts,
 };
+pub(crate) use serve::{Profile, Serve, Sharing};
 pub(crate) use users::{PasswordFrom, Users, UsersAdd, UsersCommand, UsersName};
 pub(crate) use values::{Rate, permissions};
 
@@ -183,8 +184,11 @@ pub(crate) enum Command {
     Df(Df),
     /// Send a command as it is, and print the reply
     Raw(Raw),
-    /// Serve a folder of this computer by FTP
-    Serve(Serve),
+    /// Share a folder of this computer by FTP
+    ///
+    /// Without --user, --users and --anonymous a password is made up and shown, and TLS is demanded. Only this computer can reach it, unless
+    /// --bind says otherwise. Ctrl+C lets running transfers finish; the second one ends everything. With --config a file says it all.
+    Serve(Box<Serve>),
     /// Look after a file of users, for slip serve --users
     User(Users),
     /// List the saved sites
@@ -291,42 +295,6 @@ pub(crate) struct Raw {
     /// The command, such as "SITE HELP"; several words are joined by blanks
     #[arg(required = true)]
     pub(crate) command: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// The folder to serve; nothing outside of it can be reached
-    pub(crate) directory: PathBuf,
-    /// The port to listen on; 0 is one that is free
-    #[arg(long, default_value_t = 2121)]
-    pub(crate) port: u16,
-    /// The address to listen on. The default is reached from this computer only; 0.0.0.0 or :: lets others in
-    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
-    pub(crate) bind: IpAddr,
-    /// Somebody who may log in; may be repeated. Without :PASSWORD it comes from $SLIP_PASSWORD or a prompt
-    #[arg(long, value_name = "NAME:PASSWORD")]
-    pub(crate) user: Vec<String>,
-    /// Let the users of this file in, which slip user makes; it is read again when it changes
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "anonymous"])]
-    pub(crate) users: Option<PathBuf>,
-    /// Let everybody in without a password
-    #[arg(long)]
-    pub(crate) anonymous: bool,
-    /// Let nobody change anything
-    #[arg(long)]
-    pub(crate) read_only: bool,
-    /// Offer TLS with the certificates in this PEM file
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of --tls-cert, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(crate) tls_key: Option<PathBuf>,
-    /// Offer TLS with a certificate made now; its fingerprint is printed
-    #[arg(long, action = ArgAction::SetTrue, conflicts_with = "tls_cert")]
-    pub(crate) tls_self_signed: bool,
-    /// Refuse logins and transfers without TLS
-    #[arg(long)]
-    pub(crate) require_tls: bool,
 }
 
 #[cfg(test)]

@@ -80,6 +80,11 @@ impl Output {
         !self.json && !self.quiet && !self.verbose && io::stderr().is_terminal()
     }
 
+    /// True where a QR code on standard output is welcome: a camera sees it.
+    pub(crate) fn shows_codes(self) -> bool {
+        !self.json && !self.quiet && io::stdout().is_terminal()
+    }
+
     /// A message on standard error.
     pub(crate) fn message(self, text: impl std::fmt::Display) {
         // Nobody is left to be told that this failed.

@@ -3,6 +3,7 @@
 mod certificate;
 mod client;
 mod handshake;
+mod kept;
 mod options;
 mod receiving;
 mod records;

@@ -54,20 +54,7 @@ impl ServerTls {
     /// # Errors
     /// [`NetError::BadCertificate`] where a name can't stand in a certificate.
     pub fn self_signed(names: &[&str]) -> Result<Self, NetError> {
-        let bad = |error: rcgen::Error| NetError::BadCertificate(error.to_string());
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = rcgen::CertificateParams::new(names.clone()).map_err(bad)?;
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(
-            rcgen::DnType::CommonName,
-            names.first().map_or("slipway", String::as_str),
-        );
-        let now = std::time::SystemTime::now();
-        // An hour back, for clients whose clock is behind ours.
-        params.not_before = (now - Duration::from_secs(3600)).into();
-        params.not_after = (now + Duration::from_secs(10 * 365 * 24 * 3600)).into();
-        let key = rcgen::KeyPair::generate().map_err(bad)?;
-        let certificate = params.self_signed(&key).map_err(bad)?;
+        let (certificate, key) = super::kept::make(names)?;
         let shown = Shown::fixed(
             vec![certificate.der().clone()],
             PrivatePkcs8KeyDer::from(key.serialize_der()).into(),

@@ -65,6 +65,17 @@ pub enum Authentication {
     Busy,
 }
 
+/// Who has a name; see [`Accounts::look_up`].
+#[derive(Clone, Debug)]
+pub enum LookUp {
+    /// That is nobody's business.
+    Untold,
+    /// Nobody has it.
+    Nobody,
+    /// This account, if the password is right.
+    Somebody(Account),
+}
+
 /// Decides about logins. [`Users`] is the one in memory, [`UsersFile`] one in a file; a database or a directory service can be another.
 ///
 /// ```
@@ -91,6 +102,13 @@ pub trait Accounts: Send + Sync + 'static {
     /// Asked at USER with no password (accepted: 230, everything else: 331, so that names can't be guessed), and at PASS
     /// with one.
     async fn authenticate(&self, name: &[u8], password: Option<&Secret>) -> Authentication;
+
+    /// Who has a name, asked without a password and only by [`Profile::Aioftp`](crate::Profile::Aioftp), which tells strangers. Untold
+    /// by default.
+    async fn look_up(&self, name: &[u8]) -> LookUp {
+        let _ = name;
+        LookUp::Untold
+    }
 
     /// A session of the account of this name ([`Account::name`]) is over: by QUIT, REIN, another USER, or because its connection is
     /// gone. Told once for each login that was accepted, in a task of its own that the session doesn't wait for.

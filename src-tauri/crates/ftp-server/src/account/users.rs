@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ftp_proto::Secret;
 use vfs::Vfs;
 
-use super::{Account, Accounts, Authentication, User};
+use super::{Account, Accounts, Authentication, LookUp, User};
 
 /// Users in memory: those with a name, anonymous ones, and one who takes every other name. They are asked in this order.
 #[derive(Debug, Default)]
@@ -60,6 +60,17 @@ impl Accounts for Users {
                 Authentication::Accepted(account.clone())
             }
             _ => Authentication::Refused,
+        }
+    }
+
+    async fn look_up(&self, name: &[u8]) -> LookUp {
+        let named = self.named.iter().find(|(n, _, _)| n == name);
+        let anonymous = self.anonymous.as_ref().filter(|_| is_anonymous(name));
+        let everybody = self.everybody.as_ref().map(|(_, account)| account);
+        let found = named.map(|(_, _, account)| account).or(anonymous);
+        match found.or(everybody) {
+            Some(account) => LookUp::Somebody(account.clone()),
+            None => LookUp::Nobody,
         }
     }
 }

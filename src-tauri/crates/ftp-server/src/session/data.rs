@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use ftp_net::tls::{Purpose, ServerTls};
 use ftp_net::{NetError, Stream};
@@ -9,12 +10,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::transfer::Failure;
 use crate::limits::{DataSession, Limits};
+use crate::profile::aioftp::Slot;
 
 /// What the client has asked for: PASV or EPSV, PORT or EPRT, or nothing yet. Good for one transfer.
-#[derive(Debug)]
 pub(crate) enum DataSetup {
     Passive(TcpListener),
     Active(SocketAddr),
+    /// From a socket that takes connections, and does the handshake, on its own.
+    Kept(Arc<Slot>),
 }
 
 /// TLS for a data connection.
@@ -47,6 +50,10 @@ impl DataOpener {
                     .await
                     .map_err(|_| Failure::NoConnection)?
                     .map_err(|_| Failure::NoConnection)?
+            }
+            DataSetup::Kept(slot) => {
+                let stream = slot.take(wait).await;
+                return stream.ok_or(Failure::NoConnection);
             }
             DataSetup::Active(address) => ftp_net::connect_addr(address, wait)
                 .await

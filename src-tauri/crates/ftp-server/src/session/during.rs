@@ -101,6 +101,8 @@ impl Session {
                 (verbs::reply(code, &text), outcome)
             }
         };
+        let profile = self.config().profile;
+        let reply = profile.last_word(self, reply, &outcome);
         self.shared.registry.transfer_ended(&self.live, &outcome);
         self.tell(EventKind::TransferEnded {
             path,
@@ -113,7 +115,7 @@ impl Session {
             Some(EndReason::Stopped | EndReason::Kicked) => {
                 let (reason, text) = self.stopped();
                 self.send(&reply).await?;
-                self.send(&verbs::reply(421, text)).await?;
+                self.farewell(text).await;
                 Err(reason)
             }
             Some(reason) => Err(reason),

@@ -32,6 +32,7 @@ use crate::host::Host;
 use crate::layer::{LayerSession, Passage, Passed};
 use crate::limits::DataSession;
 use crate::ports::DataPorts;
+use crate::profile::{self, aioftp};
 use crate::registry::{Live, TooMany, UserSeat};
 use crate::server::{Config, Shared};
 use crate::verbs::{self, Answer, Outcome};
@@ -80,6 +81,7 @@ pub(crate) async fn run(
         named_by_tls: false,
         tls: None,
         state: State::default(),
+        own: aioftp::Own::default(),
         user_seat: None,
         passage: None,
         live,
@@ -120,6 +122,8 @@ pub(crate) struct Session {
     /// The certificate of the control connection: data connections have the same.
     tls: Option<ServerTls>,
     pub(crate) state: State,
+    /// What the profile `aioftp` remembers.
+    pub(crate) own: aioftp::Own,
     /// What others may know of it, and how they end it.
     pub(crate) live: Arc<Live>,
     /// Held while a user is logged in.
@@ -364,7 +368,7 @@ impl Session {
             biased;
             () = stop.cancelled() => {
                 let (reason, text) = self.stopped();
-                let _ = self.control.send(&verbs::reply(421, text)).await;
+                self.farewell(text).await;
                 return Err(reason);
             }
             // On the heap: a session that waits must not hold room for all that commands need.
@@ -389,7 +393,7 @@ impl Session {
         };
         let command = match command {
             Ok(command) => command,
-            Err(error) => return verbs::not_understood(self, &error),
+            Err(error) => return profile::not_understood(self, &error),
         };
         let listing = matches!(
             command,
@@ -397,10 +401,10 @@ impl Session {
         );
         let own = self.config().commands.contains_key(command.verb());
         let answer = if own || SLOW.contains(&command.verb()) {
-            verbs::run(self, command).await
+            profile::run(self, command).await
         } else {
             let limit = self.config().limits.path;
-            match tokio::time::timeout(limit, verbs::run(self, command)).await {
+            match tokio::time::timeout(limit, profile::run(self, command)).await {
                 Ok(answer) => answer,
                 Err(_) => Err(verbs::reply(451, "The files took too long to answer.")),
             }
@@ -450,6 +454,11 @@ impl Session {
         match answer.unwrap_or_else(Outcome::Reply) {
             Outcome::Reply(reply) => self.send(&reply).await,
             Outcome::Close(reply, reason) => {
+                // Whoever has read the last word may come back at once, and finds room.
+                if let Some(seat) = &mut self.user_seat {
+                    seat.release();
+                }
+                self.shared.registry.leave(&self.live);
                 if let Some(reply) = reply {
                     self.send(&reply).await?;
                 }
@@ -521,13 +530,13 @@ impl Session {
                 biased;
                 () = stopping => {
                     let (reason, text) = self.stopped();
-                    let _ = self.control.send(&verbs::reply(421, text)).await;
+                    self.farewell(text).await;
                     return Err(reason);
                 }
                 line = self.control.line() => break line,
                 () = tokio::time::sleep_until(deadline) => {
                     let text = "Nothing came for too long. Goodbye.";
-                    let _ = self.control.send(&verbs::reply(421, text)).await;
+                    self.farewell(text).await;
                     return Err(EndReason::Idle);
                 }
                 () = expired => self.state.data = None,
@@ -536,6 +545,13 @@ impl Session {
         match line {
             Ok(line) => Ok(self.read(&line)),
             Err(error) => Err(self.lost(error).await),
+        }
+    }
+
+    /// Tells the client why its session ends, if this server does such things.
+    async fn farewell(&mut self, text: &str) {
+        if self.config().profile.says_why() {
+            let _ = self.control.send(&verbs::reply(421, text)).await;
         }
     }
 
@@ -561,10 +577,10 @@ impl Session {
     }
 
     fn read(&self, line: &[u8]) -> Result<Command, CommandError> {
-        let charset = self.charset();
+        let (charset, profile) = (self.charset(), self.config().profile);
         let command = match charset.is_utf8() {
-            true => Command::parse(line),
-            false => charset::line(charset, line).and_then(|line| Command::parse(&line)),
+            true => profile.read(line),
+            false => charset::line(charset, line).and_then(|line| profile.read(&line)),
         };
         if let Ok(command) = &command {
             tracing::debug!(session = %self.id, "{}", command.redacted());

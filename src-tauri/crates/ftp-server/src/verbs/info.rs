@@ -5,8 +5,8 @@ use ftp_proto::Reply;
 use super::{Answer, Outcome, TABLE, done, reply};
 use crate::session::Session;
 
-pub(super) fn syst() -> Answer {
-    done(215, "UNIX Type: L8")
+pub(super) fn syst(session: &Session) -> Answer {
+    done(215, &session.config().system_type)
 }
 
 pub(super) fn noop() -> Answer {

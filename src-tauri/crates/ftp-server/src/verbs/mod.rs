@@ -160,7 +160,7 @@ pub(crate) async fn run(session: &mut Session, command: Command) -> Answer {
         Command::Ccc => auth::ccc(),
         Command::Feat => feat::feat(session),
         Command::Opts(option) => feat::opts(session, option.as_bytes()),
-        Command::Syst => info::syst(),
+        Command::Syst => info::syst(session),
         Command::Help(about) => info::help(session, about.as_ref().map(|a| a.as_bytes())),
         Command::Noop => info::noop(),
         Command::Abor => info::abor(),

@@ -38,7 +38,7 @@ use crate::url::Url;
 /// Runs the command.
 pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status, Failure> {
     let connections = match &cli.command {
-        Command::Serve(serve) => return serve::run(serve, &moved, output).await,
+        Command::Serve(serve) => return serve::run(serve, &cli.options, &moved, output).await,
         Command::Sites => return sites::run(output),
         Command::User(users) => return user::run(users, output).await,
         _ => Arc::new(Connections::new(cli.options, moved, output)?),

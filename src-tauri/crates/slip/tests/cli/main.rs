@@ -1,6 +1,7 @@
 //! The built program against our own server, and against peers that misbehave.
 #![allow(clippy::unwrap_used)]
 
+mod aioftp;
 mod change;
 #[cfg(target_os = "linux")]
 mod charset;

@@ -1,0 +1,119 @@
+//! `slip serve`: a folder for others, or whatever a file describes.
+
+mod address;
+mod configured;
+mod file;
+mod live;
+mod people;
+mod qr;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use ftp_server::{
+    Direction, Doing, EventKind, RunningServer, ServerEvent, SessionId, TransferOutcome,
+};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::arguments::Moved;
+use crate::cli;
+use crate::exit::{Failure, Status};
+use crate::output::Output;
+use crate::signals::Stop;
+use live::View;
+
+/// How long transfers that run may go on after the first Ctrl+C. The second one ends everything at once.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// A server that listens, and how it is looked after.
+struct Site {
+    server: RunningServer,
+    /// Ends after the first session that has moved a file.
+    once: bool,
+    /// For a program: nothing but the line that was promised, and no waiting at the end.
+    quiet: bool,
+}
+
+/// Serves until it is told to stop.
+pub(crate) async fn run(
+    serve: &cli::Serve,
+    options: &cli::Options,
+    moved: &Moved,
+    output: Output,
+) -> Result<Status, Failure> {
+    let site = match &serve.config {
+        Some(file) => configured::open(file, serve.profile, output).await?,
+        None => people::open(serve, options, moved, output).await?,
+    };
+    let quiet = Output {
+        quiet: output.quiet || site.quiet,
+        ..output
+    };
+    let view = View::new(site.server.handle().clone(), quiet);
+    let mut stop = Stop::watch();
+    until_the_end(&site, &view, &mut stop).await;
+    view.finish();
+    if site.quiet {
+        site.server.stop().await;
+        return Ok(Status::Done);
+    }
+    let sessions = site.server.sessions();
+    let moving = sessions
+        .iter()
+        .filter(|session| matches!(session.doing, Doing::Transfer { .. }))
+        .count();
+    if moving > 0 {
+        quiet.remark(format!(
+            "transfers that still run: {moving}. Ctrl+C again ends them now"
+        ));
+    }
+    site.server.stop_gracefully(PATIENCE).await;
+    quiet.remark("stopped");
+    Ok(Status::Done)
+}
+
+/// Shows what happens until somebody wants it to end, or the one session that was meant is over.
+async fn until_the_end(site: &Site, view: &View, stop: &mut Stop) {
+    let mut events = site.server.events();
+    let mut once = Once::default();
+    let mut ticks = tokio::time::interval(live::EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.wished() => break,
+            _ = ticks.tick(), if view.is_live() => view.refresh(),
+            event = events.recv() => match event {
+                Ok(event) => {
+                    view.tell(&event);
+                    if once.is_the_end(&event) && site.once {
+                        break;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            },
+        }
+    }
+}
+
+/// The sessions that have moved a file completely.
+#[derive(Default)]
+struct Once(HashSet<SessionId>);
+
+impl Once {
+    /// True for the end of such a session.
+    fn is_the_end(&mut self, event: &ServerEvent) -> bool {
+        match &event.kind {
+            EventKind::TransferEnded {
+                direction: Direction::Download | Direction::Upload,
+                outcome: TransferOutcome::Complete,
+                ..
+            } => {
+                self.0.insert(event.session);
+                false
+            }
+            EventKind::SessionClosed { .. } => self.0.remove(&event.session),
+            _ => false,
+        }
+    }
+}
