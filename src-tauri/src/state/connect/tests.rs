@@ -184,7 +184,7 @@ fn what_a_site_says_of_its_connections_holds_in_the_window_too() {
     let proxy = config.proxy.as_ref().unwrap();
     assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.example", 1081));
     assert_eq!(proxy.login.as_ref().unwrap().password, "through");
-    assert!(!format!("{:?}", plan.settings).contains("through"));
+    assert!(!format!("{:?}", plan.base).contains("through"));
     assert_eq!(config.tls_options.min, ftp_client::TlsVersion::V13);
     assert_eq!(config.data_options.active_ports, Some(50_000..=50_010));
     assert!(!config.data_options.fallback);
