@@ -36,7 +36,16 @@ const features = {
 };
 const restrict = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns }] });
 
-const featureFolders = ['browser', 'session', 'transfers', 'log', 'sites', 'settings', 'palette'];
+const featureFolders = [
+  'browser',
+  'session',
+  'transfers',
+  'log',
+  'sites',
+  'settings',
+  'palette',
+  'sharing',
+];
 
 export default ts.config(
   { ignores: ['dist/', 'node_modules/', 'src/lib/backend/bindings.ts'] },

@@ -101,10 +101,18 @@ fn may_close(window: &tauri::Window) -> bool {
     let shell = window.state::<Arc<Shell>>();
     let unfinished = shell.queue.unfinished();
     let kept = shell.queue.is_kept();
-    if shell.closing.may_close(unfinished, kept, Instant::now()) {
+    let serving = shell.sharing.serving();
+    let busy = unfinished.saturating_add(serving);
+    // A visitor who is cut off goes on at no next start.
+    let lossless = kept && serving == 0;
+    if shell.closing.may_close(busy, lossless, Instant::now()) {
         return true;
     }
-    let asked = CloseAsked { unfinished, kept };
+    let asked = CloseAsked {
+        unfinished,
+        kept,
+        serving,
+    };
     match asked.emit(window) {
         Ok(()) => false,
         Err(error) => {

@@ -19,6 +19,7 @@ mod page;
 mod peers;
 mod questions;
 mod queue;
+mod sharing;
 mod trip;
 
 /// Runs a test on a runtime of its own, or says loudly that it can't be run here.

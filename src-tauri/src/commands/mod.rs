@@ -4,6 +4,7 @@
 pub(crate) mod browse;
 pub(crate) mod log;
 pub(crate) mod queue;
+pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod site;

@@ -10,6 +10,7 @@ mod number;
 mod queue;
 mod session;
 mod settings;
+mod sharing;
 mod site;
 mod transfer;
 
@@ -19,5 +20,6 @@ pub(crate) use number::*;
 pub(crate) use queue::*;
 pub(crate) use session::*;
 pub(crate) use settings::*;
+pub(crate) use sharing::*;
 pub(crate) use site::*;
 pub(crate) use transfer::*;

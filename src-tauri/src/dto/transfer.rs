@@ -307,8 +307,10 @@ pub(crate) struct FolderChanged {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CloseAsked {
     pub(crate) unfinished: u32,
-    /// They are in the journal and go on at the next start: there is nothing to ask, only to say.
+    /// They are in the journal and go on at the next start: of them there is nothing to ask, only to say.
     pub(crate) kept: bool,
+    /// Visitors of shared folders who are taking or bringing a file.
+    pub(crate) serving: u32,
 }
 
 /// Files are dragged from another program over the window.

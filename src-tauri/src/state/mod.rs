@@ -14,6 +14,7 @@ pub(crate) mod places;
 pub(crate) mod queue;
 pub(crate) mod remote;
 pub(crate) mod sessions;
+pub(crate) mod sharing;
 pub(crate) mod watch;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -27,7 +28,8 @@ use crate::{
     practice::Practice,
     state::{
         closing::Closing, drops::Drops, folder::Folder, listings::Listings, log::Log,
-        places::Places, queue::Queue, sessions::Sessions, watch::Watches,
+        places::Places, queue::Queue, sessions::Sessions, sharing::Sharing,
+        watch::Watches,
     },
 };
 
@@ -36,6 +38,10 @@ const LEAVING: Duration = Duration::from_secs(3);
 
 /// The journal of the window's own queue; `slip` has another.
 const JOURNAL: &str = "window-queue.sqlite";
+
+/// The certificate that this computer's servers show, `slip serve` and the window's shared folders alike: who has trusted
+/// it once needn't do so again.
+const CERTIFICATE: &str = "serve.pem";
 
 /// Tells the window of a changed folder.
 type Teller = Box<dyn Fn(FolderChanged) + Send + Sync>;
@@ -52,6 +58,8 @@ pub(crate) struct Shell {
     pub(crate) closing: Closing,
     pub(crate) log: Arc<Log>,
     pub(crate) queue: Arc<Queue>,
+    /// Folders that others can reach.
+    pub(crate) sharing: Arc<Sharing>,
     /// What was learned of servers, shared by all clients.
     pub(crate) hosts: HostMemory,
     /// The practice site, once it was asked for.
@@ -69,6 +77,7 @@ impl Shell {
         let log = Arc::<Log>::default();
         let hosts = HostMemory::default();
         let queue = Arc::new(Queue::open(&vault, hosts.clone(), Arc::clone(&log)));
+        let sharing = Arc::new(Sharing::new(vault.certificate.clone(), Arc::clone(&log)));
         Self {
             teller,
             vault,
@@ -80,6 +89,7 @@ impl Shell {
             closing: Closing::default(),
             log,
             queue,
+            sharing,
             hosts,
             practice: OnceCell::new(),
             practice_at_start,
@@ -91,7 +101,8 @@ impl Shell {
         let sessions = self.sessions.remove_all();
         let goodbyes =
             futures_util::future::join_all(sessions.iter().map(|session| session.close()));
-        let all = futures_util::future::join(self.queue.shutdown(), goodbyes);
+        let all =
+            futures_util::future::join3(self.queue.shutdown(), self.sharing.stop_all(), goodbyes);
         if tokio::time::timeout(LEAVING, all).await.is_err() {
             tracing::warn!(
                 "a server did not answer in time; something half done may be left there"
@@ -130,6 +141,8 @@ pub(crate) struct Vault {
     pub(crate) secrets: Arc<dyn SecretStore>,
     /// Where the queue's journal lies.
     pub(crate) journal: PathBuf,
+    /// The certificate of shared folders, with its key.
+    pub(crate) certificate: PathBuf,
 }
 
 impl Vault {
@@ -141,6 +154,7 @@ impl Vault {
             settings: SettingsFile::new(folders),
             secrets,
             journal: folders.data().join(JOURNAL),
+            certificate: folders.data().join(CERTIFICATE),
         }
     }
 }

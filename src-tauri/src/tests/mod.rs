@@ -6,6 +6,7 @@
 mod browsing;
 mod connecting;
 mod keeping;
+mod sharing;
 mod stopping;
 mod transferring;
 

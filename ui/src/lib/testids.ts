@@ -56,6 +56,21 @@
  * |                                 | setting-conflict (select),                                  |
  * |                                 | setting-trusted, trusted-row[data-host][data-port],         |
  * |                                 | trusted-forget inside                                       |
+ * | share-button                    | tool of the local pane; context-menu has data-action=share  |
+ * | dialog-share                    | share-reach[data-reach] (radios), share-user,               |
+ * |                                 | share-password, share-new-password, share-read-only,        |
+ * |                                 | share-encryption, share-more, share-port, share-download,   |
+ * |                                 | share-upload, share-wide[data-wide], share-error, share-go, |
+ * |                                 | dialog-cancel                                               |
+ * | sharing-sign                    | in the top bar while something is shared; data-shares,      |
+ * |                                 | data-people                                                 |
+ * | dialog-shares                   | share-row[data-name], share-fact-NAME (NAME: address, user, |
+ * |                                 | password, fingerprint; data-value), share-copy-NAME,        |
+ * |                                 | share-copy-all, share-qr, share-qr-password,                |
+ * |                                 | share-limit-download/-upload, share-visitor[data-peer]      |
+ * |                                 | [data-user], share-kick inside, share-move[data-path]       |
+ * |                                 | [data-outcome], share-totals, share-refused, share-stop,    |
+ * |                                 | share-stop-anyway, dialog-close                             |
  * | queue-panel, panel-transfers    | the bottom panel and its tabs                               |
  * | panel-log, log-panel            | log tab; lines: log-line[data-direction]                    |
  * | queue-list                      | role grid; Alt+Up/Down move what is selected                |

@@ -11,6 +11,8 @@ export interface PaneMenuOptions {
   onsendwith: () => void;
   onhidden: (show: boolean) => void;
   oncopy: (text: string) => void;
+  /** The folder that can be shared: only on this computer. */
+  share: { label: string; run: () => void } | null;
 }
 
 /** What can be done with the chosen rows. */
@@ -21,6 +23,7 @@ export function entryMenu({
   onsend,
   onsendwith,
   oncopy,
+  share,
 }: PaneMenuOptions): MenuPart[] {
   const none = pane.chosen().length === 0;
   return [
@@ -47,6 +50,7 @@ export function entryMenu({
       disabled: none || !canSend,
       run: onsendwith,
     },
+    ...(share ? [{ id: 'share', label: share.label, keys: 'Ctrl+Shift+S', run: share.run }] : []),
     'line',
     {
       id: 'rename',

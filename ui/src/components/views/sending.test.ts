@@ -150,7 +150,7 @@ describe('sending', () => {
 describe('closing the window', () => {
   it('asks nothing where transfers are kept: it says so, and closes', async () => {
     const window = await open();
-    window.backend.emitCloseAsked({ unfinished: 2, kept: true });
+    window.backend.emitCloseAsked({ unfinished: 2, kept: true, serving: 0 });
     const note = await screen.findByTestId('closing-kept');
     expect(note.textContent).toContain('2 transfers are not finished. Slipway keeps them');
     await waitFor(() => expect(window.backend.closeAnswers).toEqual([true]), { timeout: 3000 });
@@ -158,8 +158,8 @@ describe('closing the window', () => {
 
   it('asks once where they are not kept, and keeps it open on Enter', async () => {
     const window = await open();
-    window.backend.emitCloseAsked({ unfinished: 2, kept: false });
-    window.backend.emitCloseAsked({ unfinished: 2, kept: false });
+    window.backend.emitCloseAsked({ unfinished: 2, kept: false, serving: 0 });
+    window.backend.emitCloseAsked({ unfinished: 2, kept: false, serving: 0 });
     const dialog = await screen.findByTestId('dialog-closing');
     expect(dialog.textContent).toContain('2 transfers are not finished');
     expect(window.backend.closeAnswers).toEqual([false, false]);
@@ -170,7 +170,7 @@ describe('closing the window', () => {
 
   it('closes when told to', async () => {
     const window = await open();
-    window.backend.emitCloseAsked({ unfinished: 1, kept: false });
+    window.backend.emitCloseAsked({ unfinished: 1, kept: false, serving: 0 });
     await window.user.click(await screen.findByTestId('close-anyway'));
     expect(window.backend.closeAnswers.at(-1)).toBe(true);
   });

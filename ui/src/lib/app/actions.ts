@@ -100,6 +100,11 @@ export function actionsOf(app: App): Action[] {
     make('retryall', words.retryAll, () => app.queue.retryAll()),
     make('cancelall', words.cancelAll, () => app.queue.cancelAll()),
     make('clearfinished', words.clearFinished, () => void app.queue.clearFinished()),
+    make('share', words.share, () => app.share(), { keys: 'Ctrl+Shift+S' }),
+    make('shares', words.shares, () => app.sharing.show(), { keys: 'Ctrl+Shift+H' }),
+    make('stopshares', words.stopShares, () => void app.sharing.stopAll(), {
+      enabled: () => app.sharing.list.length > 0,
+    }),
     make('settings', words.settings, () => (app.settingsOpen = true), { keys: 'Ctrl+,' }),
     make('theme-system', words.themeSystem, () => app.preferences.setTheme('system')),
     make('theme-light', words.themeLight, () => app.preferences.setTheme('light')),

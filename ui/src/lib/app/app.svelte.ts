@@ -20,6 +20,7 @@ import { BLANK_REQUEST, ConnectFlow } from '$lib/session/connect-flow.svelte';
 import { loadRecent, remember, withoutPassword, type Recent } from '$lib/session/recent';
 import { Tab } from '$lib/session/tabs.svelte';
 import { Preferences } from '$lib/settings/settings.svelte';
+import { Sharing } from '$lib/sharing/sharing.svelte';
 import { Sites } from '$lib/sites/sites.svelte';
 import type { Side } from '$lib/testids';
 import { Queue } from '$lib/transfers/queue.svelte';
@@ -45,6 +46,7 @@ export class App {
   readonly sites: Sites;
   readonly queue: Queue;
   readonly sending: Sending;
+  readonly sharing: Sharing;
   readonly flow: ConnectFlow;
   readonly drags: Drags;
   readonly actions: Action[];
@@ -78,6 +80,7 @@ export class App {
     const showQueue = () => this.showPanel('transfers');
     this.queue = new Queue(backend, this.notices, showQueue);
     this.sending = new Sending(this.notices, showQueue);
+    this.sharing = new Sharing(backend, this.notices);
     this.flow = new ConnectFlow(backend, {
       connected: (session, request) => this.#connected(session, request),
       failed: (error) => this.#failed(error),
@@ -117,6 +120,7 @@ export class App {
       backend.onCloseAsked((asked) => this.#askClose(asked)),
       this.log.watch(backend).catch((thrown: unknown) => this.notices.error(thrown)),
       this.queue.watch(),
+      this.sharing.watch(),
       this.sites.load(),
       this.local.home(),
     ]);
@@ -259,6 +263,23 @@ export class App {
   async transferWith(from: Side): Promise<void> {
     const batch = this.#batch(from);
     if (batch) await this.sending.sendWith(batch.call, batch.ends, batch.count, batch.place);
+  }
+
+  /** The folder of this computer that would be shared: the one that is selected, or the one that is open. */
+  get shareable(): { row: number | null; name: string } | null {
+    const { listing, selection } = this.local;
+    if (!listing) return null;
+    const [only] = selection.size === 1 ? this.local.chosen() : [];
+    if (only && (only.row.kind === 'folder' || only.row.kind === 'link')) {
+      return { row: only.row.id, name: only.row.name };
+    }
+    return { row: null, name: listing.crumbs.at(-1)?.label ?? '' };
+  }
+
+  share(): void {
+    const { listing } = this.local;
+    const folder = this.shareable;
+    if (listing && folder) void this.sharing.prepare(listing.id, folder.row);
   }
 
   /** The answer to the question whether to close the window. */
@@ -410,7 +431,7 @@ export class App {
 
   #askClose(asked: CloseAsked): void {
     this.closeAsked = asked;
-    if (asked.kept) {
+    if (closesQuietly(asked)) {
       // Nothing is lost: it is said for as long as it takes to read, and then the window closes.
       setTimeout(() => this.close(true), CLOSING_NOTE_MS);
       return;
@@ -438,4 +459,9 @@ export class App {
     document.title = text;
     this.#backend.setTitle(text).catch(() => undefined);
   }
+}
+
+/** Nothing is lost and nobody cut off: there is nothing to ask, only to say. */
+export function closesQuietly({ kept, serving }: CloseAsked): boolean {
+  return kept && serving === 0;
 }

@@ -1,1 +1,2 @@
-export { App } from './app.svelte';
+export { App, closesQuietly } from './app.svelte';
+export type { CloseAsked } from '$lib/backend';

@@ -68,6 +68,22 @@ export const commands = {
 	receipt: (id: number) => typedError<Receipt | null, AppError>(__TAURI_INVOKE("receipt", { id })),
 	/**  The proofs of finished files, newest first. */
 	receipts: (limit: number, offset: number) => typedError<Receipt[], AppError>(__TAURI_INVOKE("receipts", { limit, offset })),
+	/**  What is to be decided before a folder is shared: the one of a row, or the listing's own. Opens nothing. */
+	prepareShare: (listing: number, row: number | null) => typedError<ShareDraft, AppError>(__TAURI_INVOKE("prepare_share", { listing, row })),
+	/**  A new password that nobody can guess. */
+	newPassword: () => typedError<string, AppError>(__TAURI_INVOKE("new_password")),
+	/**  Shares a folder from now on, until it is stopped or the program ends. */
+	shareFolder: (request: ShareRequest) => typedError<Share, AppError>(__TAURI_INVOKE("share_folder", { request })),
+	/**  Stops sharing a folder: visitors are told goodbye. */
+	stopShare: (id: number) => typedError<null, AppError>(__TAURI_INVOKE("stop_share", { id })),
+	/**  Limits what visitors of a folder take and bring, from now on. */
+	setShareLimits: (id: number, limits: ShareLimits) => typedError<null, AppError>(__TAURI_INVOKE("set_share_limits", { id, limits })),
+	/**  Disconnects one visitor. */
+	kickVisitor: (id: number, visitor: number) => typedError<null, AppError>(__TAURI_INVOKE("kick_visitor", { id, visitor })),
+	/**  The address of a shared folder as a QR code. */
+	shareQr: (id: number, withPassword: boolean) => typedError<QrCode, AppError>(__TAURI_INVOKE("share_qr", { id, withPassword })),
+	/**  Sends what is shared, and from then on whenever something changes, at most ten times a second. */
+	watchShares: (channel: Channel<Share[]>) => typedError<null, AppError>(__TAURI_INVOKE("watch_shares", { channel })),
 	/**  Sends the remembered lines, and from then on every new one, at most ten batches a second. */
 	watchLog: (channel: Channel<LogLine[]>) => typedError<null, AppError>(__TAURI_INVOKE("watch_log", { channel })),
 	/**  All saved sites, in the order in which they were first saved. */
@@ -171,8 +187,10 @@ export type Checks = {
 /**  The window was to be closed with transfers on their way; the page answers by `close_window`. */
 export type CloseAsked = {
 	unfinished: number,
-	/**  They are in the journal and go on at the next start: there is nothing to ask, only to say. */
+	/**  They are in the journal and go on at the next start: of them there is nothing to ask, only to say. */
 	kept: boolean,
+	/**  Visitors of shared folders who are taking or bringing a file. */
+	serving: number,
 };
 
 /**  A target that exists, and what is to be put in its place. */
@@ -391,6 +409,27 @@ export type LogLine = {
 	text: string,
 };
 
+/**  Which way, as the visitor calls it. */
+export type MoveDirection = "download" | "upload" | "listing";
+
+/**  How it ended. */
+export type MoveOutcome = "complete" | "aborted" | "failed";
+
+/**  What goes over the wire at this moment. */
+export type Moving = {
+	direction: MoveDirection,
+	path: string,
+	bytes: number,
+	total: number | null,
+};
+
+/**  An address of this computer in a network. */
+export type Network = {
+	address: string,
+	/**  The system's name for the way there. */
+	interface: string,
+};
+
 /**  Why there is no journal, for the window's words. */
 export type NoJournal = 
 /**  Another program works on it. */
@@ -437,6 +476,14 @@ export type Precision = "day" | "minute" | "second";
 
 /**  Which items go first. */
 export type Priority = "low" | "normal" | "high";
+
+/**  A QR code: dark squares in a field of `size` to a side, as one path of SVG. */
+export type QrCode = {
+	size: number,
+	path: string,
+	/**  What it says; None where it holds the password. */
+	text: string | null,
+};
 
 /**  Where items go in the queue. */
 export type QueuePlace = { kind: "first" } | { kind: "last" } | { kind: "before"; id: number } | { kind: "after"; id: number };
@@ -492,6 +539,15 @@ export type QueueUpdate =
 { kind: "snapshot"; revision: number; items: TransferRow[]; summary: QueueSummary } | 
 /**  What is new or different, and what is gone. */
 { kind: "changes"; revision: number; upserts: TransferRow[]; removed: number[]; summary: QueueSummary };
+
+/**  Who can reach a shared folder. */
+export type Reach = 
+/**  Programs on this computer. */
+{ kind: "thisComputer" } | 
+/**  Whoever reaches this address of this computer. */
+{ kind: "network"; address: string } | 
+/**  All addresses of this computer. */
+{ kind: "everywhere" };
 
 /**  The proof of one finished file, as the journal keeps it. */
 export type Receipt = {
@@ -605,6 +661,103 @@ export type Settings = {
 	showHidden: boolean,
 	/**  What happens where the target of a transfer exists. */
 	conflict: ConflictRule,
+};
+
+/**  A folder that others can reach now. */
+export type Share = {
+	id: number,
+	name: string,
+	path: string,
+	reach: Reach,
+	/**  Host and port as programs want them. */
+	addresses: string[],
+	user: string,
+	password: string,
+	/**  Of the certificate: `sha256:` and 64 hex digits. */
+	fingerprint: string,
+	encryption: ShareEncryption,
+	readOnly: boolean,
+	limits: ShareLimits,
+	/**  Milliseconds since the epoch. */
+	since: number,
+	visitors: ShareVisitor[],
+	/**  The latest first. */
+	moves: ShareMove[],
+	downloads: number,
+	downloadBytes: number,
+	uploads: number,
+	uploadBytes: number,
+	/**  Wrong passwords, and whoever was turned away. */
+	refused: number,
+	bytesPerSecond: number,
+};
+
+/**  What a person decides on before a folder is shared. Nothing is open yet. */
+export type ShareDraft = {
+	/**  The folder. */
+	place: number,
+	name: string,
+	path: string,
+	/**  It is shared already, under this id. */
+	shared: number | null,
+	user: string,
+	password: string,
+	networks: Network[],
+	wide: Wide | null,
+};
+
+/**  What TLS is for. */
+export type ShareEncryption = 
+/**  Nothing goes in the clear. */
+"required" | 
+/**  A program that knows no TLS gets in, too. */
+"offered";
+
+/**  Bytes a second for all visitors together; None: no limit. */
+export type ShareLimits = {
+	/**  What they take. */
+	download: number | null,
+	/**  What they bring. */
+	upload: number | null,
+};
+
+/**  A file that was taken or brought. */
+export type ShareMove = {
+	/**  Counts up by one. */
+	seq: number,
+	/**  Milliseconds since the epoch. */
+	at: number,
+	peer: string,
+	direction: MoveDirection,
+	path: string,
+	bytes: number,
+	outcome: MoveOutcome,
+	/**  Why it failed. */
+	why: string | null,
+};
+
+/**  What the person decided on. */
+export type ShareRequest = {
+	place: number,
+	reach: Reach,
+	/**  0: any that is free. */
+	port: number,
+	user: string,
+	password: string,
+	readOnly: boolean,
+	encryption: ShareEncryption,
+	limits: ShareLimits,
+};
+
+/**  Somebody who is connected. */
+export type ShareVisitor = {
+	id: number,
+	/**  An IP address. */
+	peer: string,
+	/**  None before the login. */
+	user: string | null,
+	encrypted: boolean,
+	moving: Moving | null,
 };
 
 /**  A saved site, without its password. */
@@ -777,6 +930,13 @@ export type TrustedCertificate = {
 	/**  Milliseconds since the epoch. */
 	trustedAt: number,
 };
+
+/**  So much is in a folder that it is worth a word. */
+export type Wide = 
+/**  The person's home folder is in it, or is it. */
+"home" | 
+/**  Everything is in it. */
+"root";
 
 /* Tauri Specta runtime */
 async function typedError<T, E>(result: Promise<T>): Promise<{ status: "ok"; data: T } | { status: "error"; error: E }> {

@@ -16,6 +16,7 @@ import {
   tlsFacts,
 } from './fake-facts';
 import { FakeQueue } from './fake-queue';
+import { FakeShares } from './fake-shares';
 import { FakeTree, LOCAL, REMOTE, missing, rowOf, type Node } from './fake-tree';
 import type {
   Backend,
@@ -52,6 +53,7 @@ export interface FakeOptions {
 export interface FakeBackend extends Backend {
   readonly titles: string[];
   readonly queue: FakeQueue;
+  readonly shares: FakeShares;
   readonly local: FakeTree;
   readonly remote: FakeTree;
   readonly settings: Settings;
@@ -85,6 +87,7 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
   const local = new FakeTree(LOCAL, now);
   const remote = new FakeTree(REMOTE, now);
   const queue = new FakeQueue();
+  const shares = new FakeShares();
   const listings = new Map<number, OpenListing>();
   const places = new Map<number, { path: string; source: PaneSource }>();
   const sessions = new Map<number, SessionInfo>();
@@ -289,6 +292,7 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
   const backend: FakeBackend = {
     titles,
     queue,
+    shares,
     local,
     remote,
     passwords,
@@ -463,6 +467,31 @@ export function fakeBackend(options: FakeOptions = {}): FakeBackend {
     receipt: async (id) => queue.receipt(id),
     receipts: async (limit, offset) =>
       queue.rows.flatMap((row) => queue.receipt(row.id) ?? []).slice(offset, offset + limit),
+
+    async prepareShare(listing, row) {
+      await pause();
+      const { path, source, nodes } = listingOf(listing);
+      if (source.kind !== 'local')
+        throw error('unsupported', 'Only folders of this computer.', null);
+      const node = row === null ? null : nodes[row];
+      if (node && !node.children) throw error('local', 'It is not a folder.', null);
+      const full = node ? clean(`${path}/${node.name}`) : path;
+      const name = full.split('/').at(-1) || full;
+      return shares.draft(place(source, full, full).id, name, full);
+    },
+    newPassword: async () => shares.password(),
+    async shareFolder(request) {
+      await pause();
+      return shares.start(request, now);
+    },
+    async stopShare(id) {
+      await pause();
+      shares.stop(id);
+    },
+    setShareLimits: async (id, limits) => shares.limit(id, limits),
+    kickVisitor: async (id, visitor) => shares.kick(id, visitor),
+    shareQr: async (id, withPassword) => shares.qr(id, withPassword),
+    watchShares: async (onShares) => shares.watch(onShares),
 
     watchLog: async (onLines) => {
       logWatchers.push(onLines);

@@ -68,6 +68,15 @@ export function shellBackend(): Backend {
     receipt: (id) => unwrap(commands.receipt(id)),
     receipts: (limit, offset) => unwrap(commands.receipts(limit, offset)),
 
+    prepareShare: (listing, row) => unwrap(commands.prepareShare(listing, row)),
+    newPassword: () => unwrap(commands.newPassword()),
+    shareFolder: (request) => unwrap(commands.shareFolder(request)),
+    stopShare: (id) => unwrap(commands.stopShare(id)),
+    setShareLimits: (id, limits) => unwrap(commands.setShareLimits(id, limits)),
+    kickVisitor: (id, visitor) => unwrap(commands.kickVisitor(id, visitor)),
+    shareQr: (id, withPassword) => unwrap(commands.shareQr(id, withPassword)),
+    watchShares: (onShares) => unwrap(commands.watchShares(channel(onShares))),
+
     watchLog: (onLines) => unwrap(commands.watchLog(channel(onLines))),
 
     listSites: () => unwrap(commands.listSites()),

@@ -357,6 +357,112 @@ export interface CloseAsked {
   unfinished: number;
   /** They are in the journal, and go on at the next start. */
   kept: boolean;
+  /** Visitors of shared folders who are taking or bringing a file. */
+  serving: number;
+}
+
+/** Who can reach a shared folder. */
+export type Reach =
+  { kind: 'thisComputer' } | { kind: 'network'; address: string } | { kind: 'everywhere' };
+
+/** `required`: nothing goes in the clear; `offered`: a program that knows no TLS gets in, too. */
+export type ShareEncryption = 'required' | 'offered';
+
+/** Bytes a second for all visitors together; null: no limit. Download is what they take, upload what they bring. */
+export interface ShareLimits {
+  download: number | null;
+  upload: number | null;
+}
+
+/** What a person decides on before a folder is shared. Nothing is open yet. */
+export interface ShareDraft {
+  place: number;
+  name: string;
+  path: string;
+  /** It is shared already, under this id. */
+  shared: number | null;
+  user: string;
+  password: string;
+  /** This computer's addresses in its networks. */
+  networks: { address: string; interface: string }[];
+  /** So much is in it that it is worth a word. */
+  wide: 'home' | 'root' | null;
+}
+
+export interface ShareRequest {
+  place: number;
+  reach: Reach;
+  /** 0: any that is free. */
+  port: number;
+  user: string;
+  password: string;
+  readOnly: boolean;
+  encryption: ShareEncryption;
+  limits: ShareLimits;
+}
+
+/** Somebody who is connected to a shared folder. */
+export interface ShareVisitor {
+  id: number;
+  /** Where from: an IP address. */
+  peer: string;
+  /** Null before the login. */
+  user: string | null;
+  encrypted: boolean;
+  moving: {
+    direction: 'download' | 'upload' | 'listing';
+    path: string;
+    bytes: number;
+    total: number | null;
+  } | null;
+}
+
+/** Something that was taken from a shared folder, or brought. */
+export interface ShareMove {
+  seq: number;
+  at: number;
+  peer: string;
+  direction: 'download' | 'upload';
+  path: string;
+  bytes: number;
+  outcome: 'complete' | 'aborted' | 'failed';
+  /** Why it failed. */
+  why: string | null;
+}
+
+export interface Share {
+  id: number;
+  name: string;
+  path: string;
+  reach: Reach;
+  /** Host and port as programs want them; several where every network is let in. */
+  addresses: string[];
+  user: string;
+  password: string;
+  /** Of the certificate: `sha256:` and 64 hex digits. */
+  fingerprint: string;
+  encryption: ShareEncryption;
+  readOnly: boolean;
+  limits: ShareLimits;
+  since: number;
+  visitors: ShareVisitor[];
+  /** The latest first; a few dozen. */
+  moves: ShareMove[];
+  downloads: number;
+  downloadBytes: number;
+  uploads: number;
+  uploadBytes: number;
+  /** Wrong passwords, and whoever was turned away. */
+  refused: number;
+  bytesPerSecond: number;
+}
+
+/** A QR code as dark squares, `size` to a side, drawn as one SVG path. */
+export interface QrCode {
+  size: number;
+  path: string;
+  /** What it says; null where it holds the password. */
+  text: string | null;
 }
 
 export interface LogLine {
@@ -468,6 +574,17 @@ export interface Backend {
   /** Null where the journal has none. */
   receipt(id: number): Promise<Receipt | null>;
   receipts(limit: number, offset: number): Promise<Receipt[]>;
+
+  /** What is to be decided before a folder is shared: the one of a row, or the listing's own. Opens nothing. */
+  prepareShare(listing: number, row: number | null): Promise<ShareDraft>;
+  /** A new password that nobody can guess. */
+  newPassword(): Promise<string>;
+  shareFolder(request: ShareRequest): Promise<Share>;
+  stopShare(id: number): Promise<void>;
+  setShareLimits(id: number, limits: ShareLimits): Promise<void>;
+  kickVisitor(id: number, visitor: number): Promise<void>;
+  shareQr(id: number, withPassword: boolean): Promise<QrCode>;
+  watchShares(onShares: (shares: Share[]) => void): Promise<void>;
 
   watchLog(onLines: (lines: LogLine[]) => void): Promise<void>;
 
