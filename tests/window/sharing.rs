@@ -158,11 +158,7 @@ async fn shown(app: &App) -> Shared {
         password: fact("password").await,
         fingerprint: fact("fingerprint").await,
     };
-    assert!(
-        share.address.starts_with("127.0.0.1:"),
-        "{}",
-        share.address
-    );
+    assert!(share.address.starts_with("127.0.0.1:"), "{}", share.address);
     app.shown(&part("share-qr")).await;
     let says = app
         .until_js(

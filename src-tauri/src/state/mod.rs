@@ -28,8 +28,7 @@ use crate::{
     practice::Practice,
     state::{
         closing::Closing, drops::Drops, folder::Folder, listings::Listings, log::Log,
-        places::Places, queue::Queue, sessions::Sessions, sharing::Sharing,
-        watch::Watches,
+        places::Places, queue::Queue, sessions::Sessions, sharing::Sharing, watch::Watches,
     },
 };
 

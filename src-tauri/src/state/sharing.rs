@@ -287,9 +287,7 @@ fn host_of(reach: &Reach) -> Result<IpAddr> {
 
 fn checked_user(text: &str) -> Result<String> {
     let user = text.trim();
-    if user.is_empty()
-        || user.chars().count() > LONGEST_USER
-        || user.chars().any(char::is_control)
+    if user.is_empty() || user.chars().count() > LONGEST_USER || user.chars().any(char::is_control)
     {
         return Err(AppError::argument(format!(
             "A user is a name of up to {LONGEST_USER} characters."

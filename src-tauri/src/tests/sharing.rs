@@ -107,7 +107,10 @@ async fn a_folder_is_shared_visited_and_stopped() {
     let updates = watch(&bench);
     let share = shared(&bench, &dir).await;
     assert!(share.addresses[0].starts_with("127.0.0.1:"));
-    until(&updates, |shares| (shares[0]["id"] == share.id).then_some(())).await;
+    until(&updates, |shares| {
+        (shares[0]["id"] == share.id).then_some(())
+    })
+    .await;
 
     let client = Client::connect(visitor(&share)).await.unwrap();
     let there = until(&updates, |shares| {
@@ -140,7 +143,10 @@ async fn a_folder_is_shared_visited_and_stopped() {
     assert!(dir.path().join("logo.svg").exists());
 
     bench.shell.sharing.stop(share.id).await;
-    until(&updates, |shares| (shares == &Value::Array(Vec::new())).then_some(())).await;
+    until(&updates, |shares| {
+        (shares == &Value::Array(Vec::new())).then_some(())
+    })
+    .await;
     assert!(client.noop().await.is_err());
     let gone = Client::connect(visitor(&share)).await.unwrap_err();
     assert_eq!(*gone.kind(), ErrorKind::Connect);
@@ -163,11 +169,18 @@ async fn nothing_is_open_before_the_person_says_so() {
     assert!(draft.password.0.len() >= 16 && draft.shared.is_none());
     let other = draft_of(&bench, &dir, None).await;
     assert_ne!(other.password, draft.password);
-    until(&updates, |shares| shares.as_array().map(|all| assert!(all.is_empty()))).await;
+    until(&updates, |shares| {
+        shares.as_array().map(|all| assert!(all.is_empty()))
+    })
+    .await;
 
     let share = share_as(&bench, as_proposed(&draft)).await.unwrap();
     let again = draft_of(&bench, &dir, Some("in here")).await;
-    assert_eq!(again.shared, Some(share.id), "shown instead of shared twice");
+    assert_eq!(
+        again.shared,
+        Some(share.id),
+        "shown instead of shared twice"
+    );
     // Only what is inside of it can be had.
     let client = Client::connect(visitor(&share)).await.unwrap();
     assert_eq!(take(&client, "/a.txt").await, b"a");
@@ -184,7 +197,12 @@ async fn nothing_is_open_before_the_person_says_so() {
 async fn what_cannot_be_shared_is_refused_with_a_reason() {
     let (bench, dir) = (bench(), folder());
     let opened = open_path(&bench, PaneSource::Local, dir.path().to_str().unwrap()).await;
-    let file = prepare(&bench.shell, opened.listing.id, Some(opened.row("logo.svg"))).await;
+    let file = prepare(
+        &bench.shell,
+        opened.listing.id,
+        Some(opened.row("logo.svg")),
+    )
+    .await;
     assert_eq!(file.unwrap_err().code, ErrorCode::Local);
 
     let (server, _tree) = serve(None).await;
@@ -302,14 +320,23 @@ async fn visitors_are_seen_limited_and_sent_away() {
         .sharing
         .kick(share.id, u32::try_from(visitor).unwrap())
         .unwrap();
-    assert!(tokio::time::timeout(PATIENCE, taking).await.unwrap().unwrap().is_err());
+    assert!(
+        tokio::time::timeout(PATIENCE, taking)
+            .await
+            .unwrap()
+            .unwrap()
+            .is_err()
+    );
     let left = until(&updates, |shares| {
         let nobody = shares[0]["visitors"].as_array().is_some_and(Vec::is_empty);
         (nobody && !shares[0]["moves"][0].is_null()).then(|| shares[0].clone())
     })
     .await;
     assert_ne!(left["moves"][0]["outcome"], "complete");
-    assert_eq!((&left["downloads"], &left["bytesPerSecond"]), (&0.0.into(), &0.0.into()));
+    assert_eq!(
+        (&left["downloads"], &left["bytesPerSecond"]),
+        (&0.0.into(), &0.0.into())
+    );
     assert_eq!(bench.shell.sharing.serving(), 0);
 }
 
@@ -329,7 +356,10 @@ async fn who_has_trusted_the_certificate_once_need_not_do_so_again() {
     assert!(Client::connect(visitor(&two)).await.is_err());
     let second = bench_in(first.dir);
     let updates = watch(&second);
-    until(&updates, |shares| shares.as_array().map(|all| assert!(all.is_empty()))).await;
+    until(&updates, |shares| {
+        shares.as_array().map(|all| assert!(all.is_empty()))
+    })
+    .await;
     let again = shared(&second, &dir).await;
     assert_eq!(again.fingerprint, one.fingerprint);
     Client::connect(visitor(&again)).await.unwrap();
@@ -370,6 +400,9 @@ async fn no_password_is_in_the_log() {
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap();
     let text = format!("{:?}", lines.lock().unwrap());
-    assert!(text.contains("guest has connected from 127.0.0.1"), "{text}");
+    assert!(
+        text.contains("guest has connected from 127.0.0.1"),
+        "{text}"
+    );
     assert!(!text.contains(&share.password.0));
 }

@@ -12,9 +12,7 @@ pub(super) fn draw(text: &str) -> Option<(u32, String)> {
     for y in 0..code.size {
         let mut x = 0;
         while x < code.size {
-            let run = (x..code.size)
-                .take_while(|&at| code[y][at].value())
-                .count();
+            let run = (x..code.size).take_while(|&at| code[y][at].value()).count();
             if run > 0 {
                 // Writing to a string can't fail.
                 let _ = write!(path, "M{x} {y}h{run}v1h-{run}z");
@@ -36,7 +34,10 @@ mod tests {
         let (size, path) = draw("ftpes://guest@192.168.1.5:40123/").unwrap();
         assert!(size >= 21 && (size - 21).is_multiple_of(4), "{size}");
         // The upper edges of the finder patterns: seven dark squares.
-        for corner in ["M0 0h7v1h-7z".to_owned(), format!("M{} 0h7v1h-7z", size - 7)] {
+        for corner in [
+            "M0 0h7v1h-7z".to_owned(),
+            format!("M{} 0h7v1h-7z", size - 7),
+        ] {
             assert!(path.contains(&corner), "{corner} in {path}");
         }
         assert!(path.contains(&format!("M0 {}h7v1h-7z", size - 7)));

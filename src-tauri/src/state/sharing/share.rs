@@ -9,8 +9,8 @@ use std::{
 };
 
 use ftp_server::{
-    Direction, Doing, EventKind, RunningServer, ServerEvent, ServerHandle, ServerTls, SessionId, SessionInfo,
-    SpeedLimits, TransferOutcome,
+    Direction, Doing, EventKind, RunningServer, ServerEvent, ServerHandle, ServerTls, SessionId,
+    SessionInfo, SpeedLimits, TransferOutcome,
 };
 use tokio::{
     sync::{Notify, broadcast::error::RecvError},
