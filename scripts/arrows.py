@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-APP = {"transfer", "ftp-client", "ftp-server", "site-config", "vault", "vfs"}
+APP = {"transfer", "ftp-client", "ftp-server", "site-config", "site-import", "vault", "vfs"}
 
 # Every crate of the workspace, and the crates of the workspace that it may depend on.
 ALLOWED = {
@@ -21,6 +21,7 @@ ALLOWED = {
     "vault": set(),
     # Where a saved site becomes a connection; neither of the two knows the other.
     "site-config": {"ftp-client", "vault"},
+    "site-import": {"vault"},
     "support": set(),
     "fuzz": {"ftp-client", "ftp-net", "ftp-proto"},
     # The tests of the engine look at every crate from the outside.

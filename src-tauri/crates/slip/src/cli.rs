@@ -7,6 +7,7 @@ mod how;
 mod net;
 mod queue;
 mod serve;
+mod sites;
 mod users;
 mod values;
 
@@ -27,6 +28,7 @@ pub(crate) use queue::{
     Items, Mirror, Queue, QueueAdd, QueueCommand, QueueList, QueueRun, Receipts,
 };
 pub(crate) use serve::{Profile, Serve, Sharing};
+pub(crate) use sites::{Action as SitesAction, Import, Sites};
 pub(crate) use users::{PasswordFrom, Users, UsersAdd, UsersCommand, UsersName};
 pub(crate) use values::{Rate, permissions};
 
@@ -191,8 +193,8 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// Look after a file of users, for slip serve --users
     User(Users),
-    /// List the saved sites
-    Sites,
+    /// List the saved sites, or take over those of other programs
+    Sites(Sites),
 }
 
 #[derive(Debug, Args)]

@@ -98,6 +98,9 @@ pub enum Field {
     TlsVersions,
     ActivePorts,
     Subject,
+    Folder,
+    Notes,
+    Bookmark,
 }
 
 impl std::fmt::Display for Field {
@@ -119,6 +122,9 @@ impl std::fmt::Display for Field {
             Field::TlsVersions => "the range of TLS versions",
             Field::ActivePorts => "the ports for active mode",
             Field::Subject => "the certificate's subject",
+            Field::Folder => "the folder in the list",
+            Field::Notes => "the note",
+            Field::Bookmark => "a bookmark",
         })
     }
 }
@@ -143,6 +149,8 @@ pub enum Problem {
     Secret,
     /// It leaves nothing.
     NoneLeft,
+    /// There are more than this many.
+    TooMany(usize),
 }
 
 impl std::fmt::Display for Problem {
@@ -158,6 +166,7 @@ impl std::fmt::Display for Problem {
             Problem::OutOfRange(low, high) => write!(f, "must be from {low} to {high}"),
             Problem::Secret => f.write_str("has a password in it, which belongs in the keyring"),
             Problem::NoneLeft => f.write_str("is empty"),
+            Problem::TooMany(limit) => write!(f, "has more than {limit} parts"),
         }
     }
 }

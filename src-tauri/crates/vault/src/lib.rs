@@ -11,6 +11,7 @@
 //! thread for blocking work, such as `tokio::task::spawn_blocking`.
 #![warn(missing_docs)]
 
+mod about;
 mod data;
 mod document;
 mod error;
@@ -24,6 +25,7 @@ mod sites;
 mod transfers;
 mod trusted;
 
+pub use about::{Bookmark, Colour};
 pub use data::{Compression, DataSettings, PassiveCommand};
 pub use error::{Error, Field, Problem, Result};
 pub use folders::{Folders, NoHome};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::about::{self, Bookmark, Colour};
 use crate::data::DataSettings;
 use crate::document::Extra;
 use crate::error::{Error, Field, Problem, Result, check_host, check_port, check_text};
@@ -144,6 +145,18 @@ pub struct Site {
     /// How data connections are made.
     #[serde(default, skip_serializing_if = "DataSettings::is_default")]
     pub data: DataSettings,
+    /// The folders of the list that it stands in, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folder: Vec<String>,
+    /// The colour of its mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<Colour>,
+    /// What a person wrote about it; may have several lines.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notes: String,
+    /// Places in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bookmarks: Vec<Bookmark>,
     #[serde(flatten)]
     pub(crate) extra: Extra,
 }
@@ -190,6 +203,10 @@ impl Site {
             timeout: None,
             network: NetworkSettings::default(),
             data: DataSettings::default(),
+            folder: Vec::new(),
+            colour: None,
+            notes: String::new(),
+            bookmarks: Vec::new(),
             extra: Extra::default(),
         }
     }
@@ -217,6 +234,7 @@ impl Site {
             _ => {}
         }
         self.network.check()?;
+        about::check(&self.folder, &self.notes, &self.bookmarks)?;
         if !self.data.has_sound_ports() {
             return Err(Error::Invalid {
                 field: Field::ActivePorts,

@@ -70,6 +70,20 @@ impl Sites {
         })
     }
 
+    /// Writes new sites behind the others, in one step.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save); then none is written.
+    pub fn add_all(&self, sites: Vec<Site>) -> Result<()> {
+        for site in &sites {
+            site.check()?;
+        }
+        self.0.update(|content: &mut Content| {
+            content.sites.extend(sites);
+            Ok(())
+        })
+    }
+
     /// Takes a site off the list. Its password in the keyring is the caller's to delete.
     ///
     /// # Errors
@@ -141,7 +155,7 @@ mod tests {
         let (_dir, sites) = fresh();
         std::fs::write(
             sites.path(),
-            r#"{"version":1,"sites":[{"id":"s","host":"previous.example","colour":"red"}],"folders":[1]}"#,
+            r#"{"version":1,"sites":[{"id":"s","host":"previous.example","sparkle": "red"}],"folders":[1]}"#,
         )
         .unwrap();
         let id = SiteId::try_from("s".to_owned()).unwrap();

@@ -39,7 +39,10 @@ use crate::url::Url;
 pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status, Failure> {
     let connections = match &cli.command {
         Command::Serve(serve) => return serve::run(serve, &cli.options, &moved, output).await,
-        Command::Sites => return sites::run(output),
+        Command::Sites(sites) => {
+            let sites = sites.clone();
+            return blocking(move || sites::run(&sites, output)).await;
+        }
         Command::User(users) => return user::run(users, output).await,
         _ => Arc::new(Connections::new(cli.options, moved, output)?),
     };
@@ -61,7 +64,7 @@ pub(crate) async fn run(cli: Cli, moved: Moved, output: Output) -> Result<Status
         Command::Hash(hash) => hash::run(&hash, &connections).await,
         Command::Df(df) => df::run(&df, &connections).await,
         Command::Raw(raw) => raw::run(&raw, &connections).await,
-        Command::Serve(_) | Command::User(_) | Command::Sites => Ok(Status::Done),
+        Command::Serve(_) | Command::User(_) | Command::Sites(_) => Ok(Status::Done),
     };
     connections.keep_memory();
     outcome
@@ -196,4 +199,13 @@ fn reply_lines(reply: &Reply) -> Vec<Vec<u8>> {
             _ => line.clone(),
         })
         .collect()
+}
+
+/// Files, and the keyring, which speaks D-Bus and may ask a person to unlock it.
+async fn blocking(
+    work: impl FnOnce() -> Result<Status, Failure> + Send + 'static,
+) -> Result<Status, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(Failure::Other(error.to_string())))
 }

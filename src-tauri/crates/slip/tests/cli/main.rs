@@ -11,6 +11,7 @@ mod download;
 mod files;
 mod harness;
 mod hostile;
+mod import;
 mod keyring;
 mod list;
 mod login;

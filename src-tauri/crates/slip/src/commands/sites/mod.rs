@@ -1,5 +1,8 @@
+mod import;
+
 use serde::Serialize;
 
+use crate::cli::{self, SitesAction};
 use crate::connect::{label, saved_sites};
 use crate::exit::{Failure, Status};
 use crate::output::Output;
@@ -15,8 +18,15 @@ struct SiteObject<'a> {
     path: &'a str,
 }
 
-/// Lists the saved sites.
-pub(crate) fn run(output: Output) -> Result<Status, Failure> {
+/// Lists the saved sites, or does with them what was asked.
+pub(crate) fn run(sites: &cli::Sites, output: Output) -> Result<Status, Failure> {
+    match &sites.action {
+        Some(SitesAction::Import(import)) => import::run(import, output),
+        None => list(output),
+    }
+}
+
+fn list(output: Output) -> Result<Status, Failure> {
     for site in saved_sites()? {
         let user = (!site.user.is_empty()).then_some(site.user.as_str());
         if output.json {
