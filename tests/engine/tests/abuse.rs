@@ -324,8 +324,7 @@ async fn case_13_a_giant_name_and_password() {
     let mut events = house.server().events();
     let mut c = house.raw().await;
     assert_eq!(
-        c.say(vec![b"USER ".to_vec(), vec![0xff; 8000]].concat())
-            .await,
+        c.say([b"USER ".to_vec(), vec![0xff; 8000]].concat()).await,
         331
     );
     assert_eq!(c.say(format!("PASS {}", "p".repeat(8000))).await, 530);

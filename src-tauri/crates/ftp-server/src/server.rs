@@ -154,11 +154,12 @@ impl RunningServer {
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
-        self.handle.0.stop.cancel();
+        // First of all: sessions that hear of the stop before would begin to say goodbye, and be cut off in the middle of it.
         if let Some(task) = &self.task {
             // The sessions are in the task's own set and end with it.
             task.abort();
         }
+        self.handle.0.stop.cancel();
     }
 }
 
