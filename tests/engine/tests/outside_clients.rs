@@ -369,7 +369,7 @@ async fn ftplib_does_what_it_can() {
         assert!(said.contains("all well"), "{store:?} {tls:?}: {said}");
         assert_eq!(
             server.read("/lines").await,
-            b"one\r\ntwo\r\n".map(|b| b),
+            b"one\ntwo\n",
             "{store:?} {tls:?}"
         );
     }

@@ -18,6 +18,13 @@
 //! # }
 //! ```
 //!
+//! # Looking at it, and changing it
+//! [`RunningServer::sessions`] tells who is connected and what moves, [`RunningServer::event_stream`] what happens;
+//! [`ServerHandle`] ends single sessions and changes limits of speed while bytes move.
+//!
+//! # Policies
+//! A [`Layer`] sees every command before it is obeyed and every reply before it is sent.
+//!
 //! # A new verb
 //! 1. Its typed form in `ftp_proto::Command`, unless it may stay `Command::Other`.
 //! 2. One file in `verbs/` with a function that takes the session and gives an `Outcome`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Sessions at a time; the next one is told 421. Default 256.
     pub connections: usize,
-    /// Sessions at a time from one address. Default 64.
+    /// Sessions at a time from one address (from one /64 with IPv6). Default 64.
     pub connections_per_address: usize,
     /// Sessions at a time that haven't logged in. When there are as many, the oldest of them that has had five seconds for it gives
     /// way to a new one; otherwise the new one is told 421. Default 128.

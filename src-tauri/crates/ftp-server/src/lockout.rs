@@ -34,7 +34,7 @@ impl Record {
 }
 
 /// The home of an address: with IPv6 everybody has as many as a /64 holds, so that counts as one.
-fn home(address: IpAddr) -> IpAddr {
+pub(crate) fn home(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => {

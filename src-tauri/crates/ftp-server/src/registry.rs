@@ -15,6 +15,7 @@ use vfs::VPath;
 use crate::event::{Direction, SessionId, TransferOutcome};
 use crate::limits::{AccountLimits, Limits, SpeedLimits};
 use crate::live::{Doing, SessionInfo, Totals};
+use crate::lockout::home;
 use crate::speed::{Speed, chain};
 
 /// Users without a session whose limits are still remembered: who comes back gets no fresh allowance of speed.
@@ -128,7 +129,7 @@ impl Registry {
             inner.totals.turned_away += 1;
             return Err(full);
         }
-        *inner.addresses.entry(peer.ip()).or_default() += 1;
+        *inner.addresses.entry(home(peer.ip())).or_default() += 1;
         inner.totals.sessions += 1;
         let live = Arc::new(Live {
             id,
@@ -162,7 +163,7 @@ impl Registry {
         if inner.sessions.remove(&live.id).is_none() {
             return;
         }
-        let address = live.peer.ip();
+        let address = home(live.peer.ip());
         if let Some(count) = inner.addresses.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
@@ -339,7 +340,7 @@ impl Registry {
 
 impl Inner {
     fn full(&self, address: IpAddr, limits: &Limits, now: Instant) -> Option<Full> {
-        let of_address = self.addresses.get(&address).copied().unwrap_or(0);
+        let of_address = self.addresses.get(&home(address)).copied().unwrap_or(0);
         if of_address >= limits.connections_per_address {
             return Some(Full::Address);
         }
@@ -549,6 +550,27 @@ mod tests {
         drop(c);
         assert!(house.come([1, 0, 0, 6], later).is_ok());
         assert_eq!(house.registry.totals().turned_away, 2);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let mut house = House::new(Limits {
+            connections_per_address: 2,
+            ..Limits::default()
+        });
+        let now = Instant::now();
+        let mut come = |host: &str| {
+            house.last += 1;
+            let peer = SocketAddr::new(host.parse().unwrap(), 1000);
+            let (id, stop) = (SessionId(house.last), CancellationToken::new());
+            house.registry.admit(id, peer, &house.limits, stop, now)
+        };
+        let a = come("2001:db8::1").unwrap();
+        let _b = come("2001:db8::2:1").unwrap();
+        assert_eq!(come("2001:db8::3").err(), Some(Full::Address));
+        assert!(come("2001:db8:0:1::1").is_ok());
+        drop(a);
+        assert!(come("2001:db8::3").is_ok());
     }
 
     #[test]
