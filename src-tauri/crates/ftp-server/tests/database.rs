@@ -1,7 +1,7 @@
 //! The example's tree in a database is a backend like any other: the suite of `vfs::conformance` says so.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../examples/database/tree.rs"]
+#[path = "../examples/database/tree/mod.rs"]
 mod tree;
 
 use std::sync::Arc;

@@ -3,28 +3,27 @@
 //! Two tables: one row a file or directory, and the bytes of files in blocks. Calls of SQLite block, so each operation runs on a blocking
 //! thread, in one transaction. That it behaves as the trait says is proven by the suite of `vfs::conformance`: see `tests/database.rs`.
 
+mod open;
+mod rows;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use vfs::{
-    DirEntry, FileKind, LIST_BATCH, Listing, Metadata, Result, VPath, Vfs, VfsError, VfsErrorKind,
-    VfsRead, VfsWrite, WriteMode,
+    DirEntry, LIST_BATCH, Listing, Metadata, Result, VPath, Vfs, VfsError, VfsErrorKind, VfsRead,
+    VfsWrite, WriteMode,
 };
+
+use open::{Handle, Reader, Writer};
+use rows::{Node, find, forget, has_children, insert, set, signed, split, sql, touch};
 
 /// Bytes of a file in one row.
 const BLOCK: u64 = 64 * 1024;
-
-/// The longest name, in bytes, as in other file systems.
-const LONGEST_NAME: usize = 255;
-
-/// The row of `/`.
-const ROOT: i64 = 1;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS node (
@@ -58,17 +57,6 @@ struct Database {
     connection: Connection,
     /// How often a file is open: it outlives its name until the last one lets go.
     open: HashMap<i64, usize>,
-}
-
-/// A row of `node`.
-#[derive(Clone, Copy)]
-struct Node {
-    id: i64,
-    dir: bool,
-    mode: u32,
-    /// Microseconds since 1970.
-    modified: i64,
-    len: u64,
 }
 
 impl DatabaseTree {
@@ -113,142 +101,6 @@ impl DatabaseTree {
         let tree = self.clone();
         Handle { tree, id }
     }
-}
-
-fn sql(error: rusqlite::Error) -> VfsError {
-    let kind = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => VfsErrorKind::Full,
-        Some(rusqlite::ErrorCode::ReadOnly) => VfsErrorKind::Denied,
-        _ => VfsErrorKind::Io,
-    };
-    VfsError::new(kind, error.to_string())
-}
-
-/// SQLite has signed numbers; sizes here never come near the difference.
-fn signed(number: u64) -> Result<i64> {
-    i64::try_from(number).map_err(|_| VfsErrorKind::Full.into())
-}
-
-impl Node {
-    const COLUMNS: &str = "id, dir, mode, modified, len";
-
-    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            id: row.get(0)?,
-            dir: row.get(1)?,
-            mode: row.get(2)?,
-            modified: row.get(3)?,
-            len: u64::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
-        })
-    }
-
-    fn facts(self) -> Metadata {
-        Metadata {
-            kind: if self.dir {
-                FileKind::Dir
-            } else {
-                FileKind::File
-            },
-            len: self.len,
-            modified: Timestamp::from_microsecond(self.modified).ok(),
-            mode: self.mode,
-            uid: 0,
-            gid: 0,
-            links: 1,
-            id: Some((0, self.id.unsigned_abs())),
-            target: None,
-        }
-    }
-}
-
-fn child(db: &Connection, parent: i64, name: &[u8]) -> Result<Option<Node>> {
-    let columns = Node::COLUMNS;
-    let query = format!("SELECT {columns} FROM node WHERE parent = ?1 AND name = ?2");
-    let mut query = db.prepare_cached(&query).map_err(sql)?;
-    query
-        .query_row(params![parent, name], Node::read)
-        .optional()
-        .map_err(sql)
-}
-
-fn by_id(db: &Connection, id: i64) -> Result<Node> {
-    let columns = Node::COLUMNS;
-    let query = format!("SELECT {columns} FROM node WHERE id = ?1");
-    let mut query = db.prepare_cached(&query).map_err(sql)?;
-    query.query_row([id], Node::read).map_err(sql)
-}
-
-fn find(db: &Connection, path: &VPath) -> Result<Node> {
-    let mut at = by_id(db, ROOT)?;
-    for name in path.components() {
-        if !at.dir {
-            return Err(VfsErrorKind::NotDir.into());
-        }
-        at = child(db, at.id, name)?.ok_or(VfsErrorKind::NotFound)?;
-    }
-    Ok(at)
-}
-
-/// The directory that a path lies in, and its name there; what is there already.
-fn split<'a>(db: &Connection, path: &'a VPath) -> Result<(Node, &'a [u8], Option<Node>)> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(VfsError::new(
-            VfsErrorKind::Denied,
-            "not on the root directory",
-        ));
-    };
-    if name.len() > LONGEST_NAME {
-        return Err(VfsErrorKind::NameInvalid.into());
-    }
-    let parent = find(db, &parent)?;
-    if !parent.dir {
-        return Err(VfsErrorKind::NotDir.into());
-    }
-    let there = child(db, parent.id, name)?;
-    Ok((parent, name, there))
-}
-
-fn insert(db: &Connection, parent: i64, name: &[u8], dir: bool) -> Result<i64> {
-    let mode = if dir { 0o755 } else { 0o644 };
-    db.execute(
-        "INSERT INTO node (parent, name, dir, mode, modified) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![parent, name, dir, mode, now()],
-    )
-    .map_err(sql)?;
-    let id = db.last_insert_rowid();
-    touch(db, parent)?;
-    Ok(id)
-}
-
-fn touch(db: &Connection, id: i64) -> Result<()> {
-    set(db, "modified", id, now())
-}
-
-/// `column` is one of ours, never a client's.
-fn set(db: &Connection, column: &str, id: i64, value: i64) -> Result<()> {
-    let update = format!("UPDATE node SET {column} = ?2 WHERE id = ?1");
-    db.execute(&update, params![id, value]).map_err(sql)?;
-    Ok(())
-}
-
-/// Takes the name away, and the file with it unless somebody has it open.
-fn forget(db: &Connection, open: &HashMap<i64, usize>, id: i64) -> Result<()> {
-    let statement = if open.contains_key(&id) {
-        "UPDATE node SET parent = NULL, name = NULL WHERE id = ?1"
-    } else {
-        "DELETE FROM node WHERE id = ?1"
-    };
-    db.execute(statement, [id]).map_err(sql)?;
-    Ok(())
-}
-
-fn has_children(db: &Connection, id: i64) -> Result<bool> {
-    let query = "SELECT EXISTS (SELECT 1 FROM node WHERE parent = ?1)";
-    db.query_row(query, [id], |row| row.get(0)).map_err(sql)
-}
-
-fn now() -> i64 {
-    Timestamp::now().as_microsecond()
 }
 
 #[async_trait]
@@ -438,153 +290,5 @@ impl Vfs for DatabaseTree {
             set(db, "mode", node.id, i64::from(mode & 0o7777))
         })
         .await
-    }
-}
-
-/// An open file: as long as there is one, its bytes stay.
-struct Handle {
-    tree: DatabaseTree,
-    id: i64,
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        let (tree, id) = (self.tree.clone(), self.id);
-        let close = move || {
-            let mut database = tree.lock();
-            let Some(count) = database.open.get_mut(&id) else {
-                return;
-            };
-            *count -= 1;
-            if *count == 0 {
-                database.open.remove(&id);
-                let delete = "DELETE FROM node WHERE id = ?1 AND parent IS NULL AND id <> 1";
-                // What stays behind is deleted when the tree is opened again.
-                let _ = database.connection.execute(delete, [id]);
-            }
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(close)),
-            Err(_) => close(),
-        }
-    }
-}
-
-struct Reader {
-    file: Handle,
-    position: u64,
-    remaining: u64,
-}
-
-#[async_trait]
-impl VfsRead for Reader {
-    async fn read_chunk(&mut self, max: usize) -> Result<Bytes> {
-        let (id, from) = (self.file.id, self.position);
-        let chunk = self
-            .file
-            .tree
-            .run(move |db, _| {
-                let query = "SELECT data FROM block WHERE node = ?1 AND number = ?2";
-                let mut query = db.prepare_cached(query).map_err(sql)?;
-                let block = query.query_row(params![id, signed(from / BLOCK)?], |row| {
-                    let data = row.get_ref(0)?.as_blob()?;
-                    let start = usize::try_from(from % BLOCK).unwrap_or(usize::MAX);
-                    let data = data.get(start..).unwrap_or_default();
-                    Ok(Bytes::copy_from_slice(&data[..data.len().min(max.max(1))]))
-                });
-                Ok(block.optional().map_err(sql)?.unwrap_or_default())
-            })
-            .await?;
-        self.position += chunk.len() as u64;
-        Ok(chunk)
-    }
-
-    fn remaining(&self) -> u64 {
-        self.remaining
-    }
-}
-
-struct Writer {
-    file: Handle,
-    /// Where the next byte goes; none: at the end, wherever that is.
-    position: Option<u64>,
-    /// What the file held goes with the first byte.
-    cut: bool,
-}
-
-impl Writer {
-    async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        let (id, position, cut) = (self.file.id, self.position, self.cut);
-        let end = self
-            .file
-            .tree
-            .run(move |db, _| {
-                if cut {
-                    db.execute("DELETE FROM block WHERE node = ?1", [id])
-                        .map_err(sql)?;
-                    set(db, "len", id, 0)?;
-                }
-                let len = by_id(db, id)?.len;
-                // Another writer may have cut the file meanwhile: go on at its end rather than leave a hole.
-                let start = position.map_or(len, |position| position.min(len));
-                let end = write_blocks(db, id, start, &chunk)?;
-                if end > len {
-                    set(db, "len", id, signed(end)?)?;
-                }
-                if cut || !chunk.is_empty() {
-                    touch(db, id)?;
-                }
-                Ok(end)
-            })
-            .await?;
-        self.cut = false;
-        if let Some(position) = &mut self.position {
-            *position = end;
-        }
-        Ok(())
-    }
-}
-
-/// Writes `data` from `at` on, and says where it ends.
-fn write_blocks(db: &Connection, id: i64, mut at: u64, mut data: &[u8]) -> Result<u64> {
-    let mut old = db
-        .prepare_cached("SELECT data FROM block WHERE node = ?1 AND number = ?2")
-        .map_err(sql)?;
-    let mut put = db
-        .prepare_cached("INSERT OR REPLACE INTO block (node, number, data) VALUES (?1, ?2, ?3)")
-        .map_err(sql)?;
-    while !data.is_empty() {
-        let number = signed(at / BLOCK)?;
-        // Smaller than a block.
-        let start = (at % BLOCK) as usize;
-        let (now, later) = data.split_at(data.len().min(BLOCK as usize - start));
-        let whole: Option<Vec<u8>> = old
-            .query_row(params![id, number], |row| row.get(0))
-            .optional()
-            .map_err(sql)?;
-        let mut block = whole.unwrap_or_default();
-        let end = start + now.len();
-        if block.len() < end {
-            block.resize(end, 0);
-        }
-        block[start..end].copy_from_slice(now);
-        put.execute(params![id, number, block]).map_err(sql)?;
-        at += now.len() as u64;
-        data = later;
-    }
-    Ok(at)
-}
-
-#[async_trait]
-impl VfsWrite for Writer {
-    async fn write_chunk(&mut self, chunk: Bytes) -> Result<()> {
-        self.write(chunk).await
-    }
-
-    async fn finish(&mut self) -> Result<()> {
-        if self.cut {
-            self.write(Bytes::new()).await?;
-        }
-        Ok(())
     }
 }
