@@ -277,7 +277,7 @@ ALL = [
     ),
     Scenario(
         "serve",
-        "curl against servers on loopback, one of {mib} MiB in MiB/s, the others in files or entries/s",
+        "Servers on loopback: curl with one file of {mib} MiB in MiB/s, lftp with small ones, a long listing",
         3,
         {"mib": 128, "small": 200, "entries": 10000},
         serve,
