@@ -286,6 +286,11 @@ impl Raw {
         reply(&mut self.tcp, &mut self.inbox).await
     }
 
+    /// The connection, for speaking something else on it.
+    pub fn into_tcp(self) -> TcpStream {
+        self.tcp
+    }
+
     /// For reading and writing at the same time.
     pub fn split(&mut self) -> (Reader<'_>, Writer<'_>) {
         let (reader, writer) = self.tcp.split();

@@ -10,9 +10,13 @@ use std::{
     sync::Arc,
 };
 
-use engine_tests::attack::Raw;
-use ftp_server::{Secret, Server, User, vfs::LocalDisk};
-use tokio::io::AsyncReadExt as _;
+use engine_tests::attack::{PATIENCE, Raw};
+use ftp_net::{
+    Stream,
+    tls::{ClientTls, Fingerprint, Roots, Trust, Versions},
+};
+use ftp_server::{Secret, Server, ServerTls, User, vfs::LocalDisk};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Where the server of the other process has its files.
 const ROOT: &str = "SLIPWAY_CROWD_ROOT";
@@ -25,6 +29,8 @@ struct Peer {
     /// Open until its end: it goes on to write there.
     _words: Lines<BufReader<ChildStdout>>,
     address: SocketAddr,
+    /// Of its certificate.
+    fingerprint: Fingerprint,
     dir: tempfile::TempDir,
 }
 
@@ -39,13 +45,18 @@ impl Peer {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines
-            .find_map(|line| line.unwrap().split_once("listening on ")?.1.parse().ok())
-            .unwrap();
+        let mut find = |word: &str| {
+            lines
+                .find_map(|line| Some(line.unwrap().split_once(word)?.1.to_owned()))
+                .unwrap()
+        };
+        let fingerprint = find("certificate ").parse().unwrap();
+        let address = find("listening on ").parse().unwrap();
         Self {
             child,
             _words: lines,
             address,
+            fingerprint,
             dir,
         }
     }
@@ -76,7 +87,10 @@ async fn the_server_itself() {
     let Some(root) = std::env::var_os(ROOT) else {
         return;
     };
+    let tls = ServerTls::self_signed(&["localhost"]).unwrap();
+    println!("certificate {}", tls.fingerprint());
     let server = Server::builder()
+        .tls(tls)
         .vfs(Arc::new(LocalDisk::new(&root).unwrap()))
         .user(User::new("ann").password(Secret::try_from("secret").unwrap()))
         .max_connections(5000)
@@ -128,6 +142,50 @@ async fn a_thousand_idle_sessions_are_cheap() {
     assert!(used < MEMORY, "{used}");
     for c in &mut all {
         assert_eq!(c.say("NOOP").await, 200);
+    }
+}
+
+/// Says a line and reads its reply, which is one line too.
+async fn say(stream: &mut Stream, line: &str, code: &str) {
+    stream.write_all(line.as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"\r\n") {
+        assert_ne!(stream.read_buf(&mut reply).await.unwrap(), 0);
+    }
+    assert!(reply.starts_with(code.as_bytes()), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_encrypted_idle_sessions_are_cheap_too() {
+    let peer = Peer::start();
+    let before = peer.resident();
+    let trust = Trust {
+        roots: Roots::System,
+        pins: vec![peer.fingerprint],
+        only_pins: true,
+    };
+    let tls = ClientTls::new("localhost", &trust).unwrap();
+    let mut all = Vec::new();
+    for _ in 0..1000 {
+        let mut c = Raw::from("127.0.0.1", peer.address).await;
+        assert_eq!(c.say("AUTH TLS").await, 234);
+        let session = tls.session(Versions::default());
+        let mut stream = session.connect(c.into_tcp(), PATIENCE).await.unwrap();
+        say(&mut stream, "USER ann\r\n", "331").await;
+        say(&mut stream, "PASS secret\r\n", "230").await;
+        all.push(stream);
+    }
+    let idle = peer.resident();
+    println!(
+        "{} kB before, {} kB with 1,000 idle encrypted sessions: {} bytes a session",
+        before / 1000,
+        idle / 1000,
+        (idle - before) / 1000,
+    );
+    assert!(idle < MEMORY, "{idle}");
+    for stream in &mut all {
+        say(stream, "NOOP\r\n", "200").await;
     }
 }
 

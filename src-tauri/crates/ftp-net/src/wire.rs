@@ -12,12 +12,17 @@ use tokio::{
 /// rustls asks the socket for 4 KiB at a time; this much is fetched instead, and handed out in pieces.
 const READ_AHEAD: usize = 64 * 1024;
 
+/// In the beginning: on a control connection there is never more, and a server has many of them.
+const FIRST_READ: usize = 4 * 1024;
+
 /// A TCP connection that reads ahead, as the layer under TLS.
 #[derive(Debug)]
 pub struct Wire {
     pub(crate) tcp: TcpStream,
     ahead: Vec<u8>,
     taken: usize,
+    /// How much is fetched at once: more where that was there.
+    fetch: usize,
     records: Boundary,
     /// Hands out no byte of a record together with one of the next: TLS may be over behind each of them.
     by_record: bool,
@@ -67,6 +72,7 @@ impl Wire {
             tcp,
             ahead: Vec::new(),
             taken: 0,
+            fetch: FIRST_READ,
             records: Boundary::default(),
             by_record: false,
         }
@@ -91,14 +97,17 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.taken == this.ahead.len() {
-            this.ahead.resize(READ_AHEAD, 0);
-            this.taken = READ_AHEAD;
+            this.ahead.resize(this.fetch, 0);
+            this.taken = this.fetch;
             let mut fresh = ReadBuf::new(&mut this.ahead);
             let outcome = Pin::new(&mut this.tcp).poll_read(cx, &mut fresh);
             let filled = fresh.filled().len();
             this.ahead.truncate(filled);
             this.taken = 0;
             ready!(outcome)?;
+            if filled == this.fetch {
+                this.fetch = (this.fetch * 4).min(READ_AHEAD);
+            }
         }
         let mut give = buf.remaining().min(this.ahead.len() - this.taken);
         if this.by_record {
