@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ftp_net::tls::ServerTls;
+use ftp_net::Stream;
+use ftp_net::tls::{Purpose, ServerTls};
 use ftp_proto::Charset;
 use futures_util::stream::BoxStream;
 use tokio::io::AsyncWriteExt;
@@ -333,16 +334,23 @@ impl Drop for Farewell {
 pub(crate) const LOCKED_OUT: &[u8] =
     b"421 Too many wrong passwords from this address, try again later.\r\n";
 
-async fn turn_away(shared: &Shared, mut tcp: TcpStream, last_words: &[u8]) {
+async fn turn_away(shared: &Shared, tcp: TcpStream, last_words: &[u8]) {
     let Ok(_room) = shared.turning.try_acquire() else {
         return;
     };
-    // With implicit TLS nobody could read it, and a handshake is just what there is no room for.
-    if !shared.config.implicit {
-        let bye = async {
-            tcp.write_all(last_words).await?;
-            tcp.shutdown().await
+    let config = &shared.config;
+    let bye = async {
+        let mut stream = match (&config.tls, config.implicit) {
+            (Some(tls), true) if config.profile.turns_away_by_tls() => {
+                let limit = Duration::from_secs(1);
+                tls.accept(tcp, Purpose::Control, b"", limit).await.ok()?
+            }
+            // Nobody could read it, and a handshake is just what there is no room for.
+            (_, true) => return None,
+            (_, false) => Stream::Plain(tcp),
         };
-        let _ = tokio::time::timeout(Duration::from_secs(1), bye).await;
-    }
+        stream.write_all(last_words).await.ok()?;
+        stream.shutdown().await.ok()
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(2), bye).await;
 }

@@ -68,7 +68,7 @@ impl Profile {
     ) -> Reply {
         match self {
             Self::Default => reply,
-            Self::Aioftp => aioftp::last_word(session, reply, outcome),
+            Self::Aioftp => aioftp::last_word(session, &reply, outcome),
         }
     }
 
@@ -80,7 +80,17 @@ impl Profile {
         }
     }
 
-    /// Whether a client is told why its session ends, where it didn't ask for that itself.
+    /// Whether a connection too many gets a TLS handshake where TLS is implicit, so that it can read why. It costs more than a connection
+    /// that is closed.
+    pub(crate) fn turns_away_by_tls(self) -> bool {
+        match self {
+            Self::Default => false,
+            Self::Aioftp => true,
+        }
+    }
+
+    /// Whether a client is told why its session ends, where it didn't ask for that itself. Where it isn't, a data connection that stands still
+    /// is such an end.
     pub(crate) fn says_why(self) -> bool {
         match self {
             Self::Default => true,

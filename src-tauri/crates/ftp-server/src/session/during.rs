@@ -21,7 +21,10 @@ impl Session {
     ) -> Result<(), EndReason> {
         if self.has_abor() {
             // The ABOR behind it has been read already: it is meant, too.
-            return self.send(&verbs::reply(426, "Transfer aborted.")).await;
+            let aborted = verbs::reply(426, "Transfer aborted.");
+            let profile = self.config().profile;
+            let reply = profile.last_word(self, aborted, &TransferOutcome::Aborted);
+            return self.send(&reply).await;
         }
         self.send(opening).await?;
         let path = transfer.path.clone();
@@ -79,6 +82,7 @@ impl Session {
             }
         };
         let bytes = progress.bytes();
+        let stalled = matches!(result, Err(Failure::Stalled));
         let (reply, outcome) = match result {
             Ok(stream) => {
                 if let Some(stream) = stream {
@@ -102,7 +106,10 @@ impl Session {
             }
         };
         let profile = self.config().profile;
-        let reply = profile.last_word(self, reply, &outcome);
+        let reply = match stalled && !profile.says_why() {
+            true => None,
+            false => Some(profile.last_word(self, reply, &outcome)),
+        };
         self.shared.registry.transfer_ended(&self.live, &outcome);
         self.tell(EventKind::TransferEnded {
             path,
@@ -110,15 +117,19 @@ impl Session {
             bytes,
             outcome,
         });
-        match end {
-            None => self.send(&reply).await,
-            Some(EndReason::Stopped | EndReason::Kicked) => {
+        match (end, reply) {
+            (None, Some(reply)) => self.send(&reply).await,
+            // Whom nothing is said to has no session any more.
+            (None, None) => Err(EndReason::Gone),
+            (Some(EndReason::Stopped | EndReason::Kicked), reply) => {
                 let (reason, text) = self.stopped();
-                self.send(&reply).await?;
+                if let Some(reply) = reply.filter(|_| profile.says_why()) {
+                    self.send(&reply).await?;
+                }
                 self.farewell(text).await;
                 Err(reason)
             }
-            Some(reason) => Err(reason),
+            (Some(reason), _) => Err(reason),
         }
     }
 

@@ -44,9 +44,9 @@ async def ours(**config):
 
 
 @contextlib.asynccontextmanager
-async def theirs(users=None, **options):
+async def theirs(users=None, host="127.0.0.1", **options):
     server = aioftp.Server(users, path_io_factory=aioftp.MemoryPathIO, **options)
-    await server.start("127.0.0.1", 0)
+    await server.start(host, 0)
     try:
         yield server.address
     finally:
@@ -520,6 +520,84 @@ async def silence_ends_a_session_without_a_word():
 
 
 @case
+async def a_data_connection_that_stands_still_ends_the_session():
+    async def do(address):
+        said = []
+        async with Raw(address) as raw:
+            await raw.say(b"USER x")
+            await raw.say(b"EPSV")
+            stream = await raw.data()
+            said.append(await raw.say(b"STOR a"))
+            said.append(await raw.reply())
+            stream[1].close()
+        async with Raw(address) as raw:
+            await raw.say(b"USER x")
+            await raw.say(b"EPSV")
+            said.append(await raw.get(b"RETR a"))
+        return said
+
+    await same(do, None, {"socket_timeout": 0.5}, socket_timeout=0.5)
+
+
+@case
+async def over_ipv6_there_is_no_pasv():
+    async def do(address):
+        said = []
+        async with Raw(address) as raw:
+            await raw.say(b"USER x")
+            said.append(await raw.say(b"EPSV"))
+            said.append(await raw.put(b"STOR a", b"content"))
+            said.append(await raw.get(b"RETR a"))
+            said.append(await raw.say(b"PASV"))
+            said.append(await raw.reply())
+        return said
+
+    try:
+        async with ours(host="::1"):
+            pass
+    except AssertionError:
+        print("no IPv6 here")
+        return
+    await same(do, None, {"host": "::1"}, host="::1")
+
+
+@case
+async def the_client_gives_up():
+    async with ours() as (host, port):
+        async with aioftp.Client.context(host, port) as client:
+            await client.abort()
+            stream = await client.upload_stream("a")
+            await stream.write(b"x" * 1000)
+            await client.abort()
+            try:
+                for _ in range(100):
+                    await stream.write(b"x" * 100_000)
+                    await asyncio.sleep(0.01)
+            except ConnectionError:
+                pass
+            else:
+                raise AssertionError("it takes more and more")
+            stream.close()
+            async with client.upload_stream("big") as stream:
+                await stream.write(b"x" * 20_000_000)
+            stream = await client.download_stream("big")
+            await stream.read(10)
+            await client.abort()
+            stream.close()
+            stream = await client.download_stream("big")
+            await stream.read(10)
+            await client.abort(wait=False)
+            try:
+                await stream.finish()
+            except aioftp.StatusCodeError as error:
+                assert set(error.received_codes) == {aioftp.Code("426")}, error
+            else:
+                raise AssertionError("no error")
+            assert (await client.command(None, "226"))[0] == "226"
+            assert str(await client.get_current_directory()) == "/"
+
+
+@case
 async def a_stopped_server_says_nothing():
     async with contextlib.AsyncExitStack() as stack:
         async with ours() as address:
@@ -695,6 +773,13 @@ async def tls_from_the_first_byte():
             assert [str(path) for path, _ in await client.list()] == ["a"]
             async with client.download_stream("a") as stream:
                 assert await stream.read() == b"content"
+    async with ours(host="localhost", max_connections=1, **config) as (host, port):
+        async with aioftp.Client.context("localhost", port, ssl=context):
+            try:
+                async with aioftp.Client.context("localhost", port, ssl=context):
+                    raise AssertionError("two are in")
+            except aioftp.StatusCodeError as error:
+                assert set(error.received_codes) == {aioftp.Code("421")}, error
 
 
 async def main():

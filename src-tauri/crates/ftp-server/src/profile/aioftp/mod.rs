@@ -119,23 +119,20 @@ pub(super) async fn run(session: &mut Session, command: Command) -> Answer {
 }
 
 /// The final reply to a transfer.
-pub(super) fn last_word(session: &mut Session, own: Reply, outcome: &TransferOutcome) -> Reply {
+pub(super) fn last_word(session: &mut Session, own: &Reply, outcome: &TransferOutcome) -> Reply {
     let done = session.own.done.take();
-    match outcome {
-        TransferOutcome::Complete => {
+    match (outcome, own.code.value()) {
+        (TransferOutcome::Complete, _) => {
             let (code, text) = done.unwrap_or((226, "data transfer done"));
             reply(code, text)
         }
-        TransferOutcome::Aborted => {
+        (TransferOutcome::Failed(_), 425) => reply(425, "Can't open data connection"),
+        // Broken by the client, whose ABOR may still be on its way.
+        (TransferOutcome::Aborted, _) | (TransferOutcome::Failed(_), 426) => {
             session.own.aborted = true;
             reply(426, "transfer aborted")
         }
-        TransferOutcome::Failed(_) => match own.code.value() {
-            425 => reply(425, "Can't open data connection"),
-            // What came over TLS isn't looked at before its transfer begins.
-            426 | 522 => own,
-            _ => broken(),
-        },
+        (TransferOutcome::Failed(_), _) => broken(),
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) async fn open(
     let tree = root(file.root.as_deref(), near).map_err(bad)?;
     let mut builder = Server::builder()
         .profile(profile)
+        // What is at the end of Python's TLS is the end.
+        .accept_unclean_end(profile == Profile::Aioftp)
         .limits(limits(&file, profile))
         .speed(speed(file.read_limit, file.write_limit))
         .session_speed(speed(
