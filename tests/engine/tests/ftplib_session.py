@@ -48,6 +48,29 @@ ftp.cwd("..")
 ftp.rename("by python", 'a "new" one/moved')
 ftp.delete('a "new" one/moved')
 ftp.rmd('a "new" one')
+# Names that are easily taken for something else: each comes back as it went.
+odd = [" leading", "trailing ", "  ", "-la", "a;b; c", "100%25", "#hash", "a -> b", "x\\y", "*", "e\u0301", "'quoted'"]
+ftp.mkd("odd")
+for name in odd:
+    ftp.storbinary(f"STOR odd/{name}", io.BytesIO(name.encode()))
+assert sorted(name for name, facts in ftp.mlsd("odd")) == sorted(odd), list(ftp.mlsd("odd"))
+for name in odd:
+    got = io.BytesIO()
+    ftp.retrbinary(f"RETR odd/{name}", got.write)
+    assert got.getvalue() == name.encode(), name
+    ftp.rename(f"odd/{name}", f"odd/{name}+")
+    assert ftp.size(f"odd/{name}+") == len(name.encode()), name
+    ftp.delete(f"odd/{name}+")
+ftp.rmd("odd")
+# The server connects to the client.
+ftp.set_pasv(False)
+got = io.BytesIO()
+ftp.retrbinary("RETR a folder/a file.txt", got.write)
+assert got.getvalue() == b"hello, world", got.getvalue()
+ftp.storbinary("STOR active", io.BytesIO(b"active"))
+assert ftp.size("active") == 6
+ftp.delete("active")
+ftp.set_pasv(True)
 sock = ftp.transfercmd("RETR huge")
 sock.recv(1000)
 if mode == "Off":

@@ -1,4 +1,4 @@
-//! Our server as others see it: curl, lftp and Python's ftplib.
+//! Our server as others see it: curl, lftp, ncftp and Python's ftplib.
 #![allow(clippy::unwrap_used, unused_crate_dependencies)]
 
 use std::{
@@ -372,5 +372,65 @@ async fn ftplib_does_what_it_can() {
             b"one\ntwo\n",
             "{store:?} {tls:?}"
         );
+    }
+}
+
+/// It has no TLS.
+#[tokio::test(flavor = "multi_thread")]
+async fn ncftp_lists_gets_puts_and_resumes() {
+    if !["ncftp", "ncftpls", "ncftpget", "ncftpput"]
+        .into_iter()
+        .all(here)
+    {
+        return;
+    }
+    for store in [Store::Memory, Store::Disk] {
+        let server = server(store, Tls::Off, DataSession::Any).await;
+        let home = tempfile::tempdir().unwrap();
+        let home = home.path();
+        let port = server.addr().port().to_string();
+        let login = ["-u", USER, "-p", PASSWORD, "-P", &port];
+        let ncftp = async |program: &str, more: &[&str]| {
+            let all: Vec<&str> = login.iter().chain(more).copied().collect();
+            well(program, home, &all).await
+        };
+        let case = format!("{store:?}");
+        for how in ["-F", "-E"] {
+            // Passive and active.
+            let names = ncftp("ncftpls", &[how, "ftp://127.0.0.1/a%20folder/"]).await;
+            assert!(names.contains("a file.txt"), "{case} {how}: {names}");
+            let _ = fs::remove_file(home.join("a file.txt"));
+            ncftp(
+                "ncftpget",
+                &["-V", how, "127.0.0.1", ".", "/a folder/a file.txt"],
+            )
+            .await;
+            let got = fs::read(home.join("a file.txt")).unwrap();
+            assert_eq!(got, b"hello, world", "{case} {how}");
+        }
+        fs::write(home.join("big"), &pattern(3_000_000)[..1_234_567]).unwrap();
+        ncftp("ncftpget", &["-V", "-z", "127.0.0.1", ".", "/big"]).await;
+        assert!(
+            fs::read(home.join("big")).unwrap() == pattern(3_000_000),
+            "{case}"
+        );
+        // A tree there and back.
+        ncftp("ncftpget", &["-V", "-R", "127.0.0.1", ".", "/a folder"]).await;
+        assert_eq!(
+            fs::read(home.join("a folder/sub/deep")).unwrap(),
+            b"deep",
+            "{case}"
+        );
+        assert!(home.join("a folder/ümlaut – 日本").exists(), "{case}");
+        let put = ["-V", "-R", "-m", "127.0.0.1", "/sent/back", "a folder"];
+        ncftp("ncftpput", &put).await;
+        assert_eq!(
+            server.read("/sent/back/a folder/sub/deep").await,
+            b"deep",
+            "{case}"
+        );
+        ncftp("ncftpput", &["-V", "-DD", "127.0.0.1", "/", "big"]).await;
+        assert!(server.read("/big").await == pattern(3_000_000), "{case}");
+        assert!(!home.join("big").exists(), "{case}");
     }
 }

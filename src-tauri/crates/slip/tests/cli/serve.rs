@@ -371,3 +371,44 @@ async fn mistakes_in_the_file_are_named() {
             .expect(2);
     }
 }
+
+/// The first signal lets what runs come to its end, and lets nobody else in.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn transfers_that_run_are_finished() {
+    let bench = std::sync::Arc::new(Bench::new());
+    let content = vec![7; 1_500_000];
+    std::fs::write(bench.work().join("big"), &content).unwrap();
+    let arguments = [
+        ".",
+        "--port",
+        "0",
+        "--anonymous",
+        "--plaintext",
+        "--limit-download",
+        "1M",
+    ];
+    let (child, shared, _out) = share(&bench, &arguments).await;
+    let url = format!("ftp://127.0.0.1:{}/big", shared["port"]);
+    let get = {
+        let (bench, url) = (std::sync::Arc::clone(&bench), url.clone());
+        tokio::spawn(async move { bench.slip(["get", &url, "-o", "copy"]).await })
+    };
+    let moving = || {
+        std::fs::read_dir(bench.work()).unwrap().any(|entry| {
+            let entry = entry.unwrap();
+            let begun = entry.metadata().is_ok_and(|facts| facts.len() > 0);
+            begun && entry.file_name().to_string_lossy().ends_with(".slippart")
+        })
+    };
+    while !moving() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let stopped = tokio::spawn(stop(child, "-TERM"));
+    get.await.unwrap().expect(0);
+    assert!(std::fs::read(bench.work().join("copy")).unwrap() == content);
+    let (code, err) = stopped.await.unwrap();
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("takes /big: done"), "{err}");
+    bench.slip(["get", &url, "-o", "again"]).await.expect(3);
+}

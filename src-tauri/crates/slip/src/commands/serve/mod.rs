@@ -41,6 +41,8 @@ pub(crate) async fn run(
     moved: &Moved,
     output: Output,
 ) -> Result<Status, Failure> {
+    // Before anybody can know that it listens, and wish for its end.
+    let mut stop = Stop::watch();
     let site = match &serve.config {
         Some(file) => configured::open(file, serve.profile, output).await?,
         None => people::open(serve, options, moved, output).await?,
@@ -50,7 +52,6 @@ pub(crate) async fn run(
         ..output
     };
     let view = View::new(site.server.handle().clone(), quiet);
-    let mut stop = Stop::watch();
     until_the_end(&site, &view, &mut stop).await;
     view.finish();
     if site.quiet {
