@@ -1,4 +1,4 @@
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command};
 
 use serde_json::Value;
@@ -376,7 +376,7 @@ async fn mistakes_in_the_file_are_named() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn transfers_that_run_are_finished() {
-    let bench = std::sync::Arc::new(Bench::new());
+    let bench = Bench::new();
     let content = vec![7; 1_500_000];
     std::fs::write(bench.work().join("big"), &content).unwrap();
     let arguments = [
@@ -389,26 +389,46 @@ async fn transfers_that_run_are_finished() {
         "1M",
     ];
     let (child, shared, _out) = share(&bench, &arguments).await;
-    let url = format!("ftp://127.0.0.1:{}/big", shared["port"]);
-    let get = {
-        let (bench, url) = (std::sync::Arc::clone(&bench), url.clone());
-        tokio::spawn(async move { bench.slip(["get", &url, "-o", "copy"]).await })
-    };
-    let moving = || {
-        std::fs::read_dir(bench.work()).unwrap().any(|entry| {
-            let entry = entry.unwrap();
-            let begun = entry.metadata().is_ok_and(|facts| facts.len() > 0);
-            begun && entry.file_name().to_string_lossy().ends_with(".slippart")
-        })
-    };
-    while !moving() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    let stopped = tokio::spawn(stop(child, "-TERM"));
-    get.await.unwrap().expect(0);
-    assert!(std::fs::read(bench.work().join("copy")).unwrap() == content);
-    let (code, err) = stopped.await.unwrap();
+    let port = u16::try_from(shared["port"].as_u64().unwrap()).unwrap();
+    let (begun, beginning) = tokio::sync::oneshot::channel();
+    let get = tokio::task::spawn_blocking(move || {
+        let control = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut lines = BufReader::new(&control);
+        let mut say = |command: &str| {
+            (&control)
+                .write_all(format!("{command}\r\n").as_bytes())
+                .unwrap();
+            let mut line = String::new();
+            lines.read_line(&mut line).unwrap();
+            line
+        };
+        // The greeting comes with the reply to the first command.
+        let commands = ["NOOP", "USER anonymous", "PASS x", "TYPE I", "EPSV"];
+        let said = commands.map(&mut say).concat() + &say("NOOP");
+        let data = said
+            .split("(|||")
+            .nth(1)
+            .unwrap()
+            .split('|')
+            .next()
+            .unwrap();
+        let data = std::net::TcpStream::connect(("127.0.0.1", data.parse().unwrap())).unwrap();
+        say("RETR big");
+        let mut got = Vec::new();
+        (&data).take(1000).read_to_end(&mut got).unwrap();
+        begun.send(()).unwrap();
+        (&data).read_to_end(&mut got).unwrap();
+        let mut rest = String::new();
+        lines.read_to_string(&mut rest).unwrap();
+        (got, rest)
+    });
+    beginning.await.unwrap();
+    let (code, err) = stop(child, "-TERM").await;
+    let (got, rest) = get.await.unwrap();
+    assert!(got == content, "{} bytes", got.len());
+    let (done, bye) = (rest.find("226 "), rest.find("421 "));
+    assert!(done.is_some() && done < bye, "{rest}");
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("takes /big: done"), "{err}");
-    bench.slip(["get", &url, "-o", "again"]).await.expect(3);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }

@@ -90,9 +90,14 @@ impl View {
             return;
         };
         let text = format!("{} [{}] {what}", event.peer, event.session);
+        self.aside(|| self.output.message(text));
+    }
+
+    /// Prints something while the bars are out of the way.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
         match &self.screen {
-            Some(screen) => screen.all.suspend(|| self.output.message(text)),
-            None => self.output.message(text),
+            Some(screen) => screen.all.suspend(print),
+            None => print(),
         }
     }
 

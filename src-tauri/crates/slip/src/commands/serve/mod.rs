@@ -13,6 +13,7 @@ use std::time::Duration;
 use ftp_server::{
     Direction, Doing, EventKind, RunningServer, ServerEvent, SessionId, TransferOutcome,
 };
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::arguments::Moved;
@@ -52,9 +53,10 @@ pub(crate) async fn run(
         ..output
     };
     let view = View::new(site.server.handle().clone(), quiet);
-    until_the_end(&site, &view, &mut stop).await;
-    view.finish();
+    let mut events = site.server.events();
+    until_the_end(&site, &view, &mut events, &mut stop).await;
     if site.quiet {
+        view.finish();
         site.server.stop().await;
         return Ok(Status::Done);
     }
@@ -64,18 +66,38 @@ pub(crate) async fn run(
         .filter(|session| matches!(session.doing, Doing::Transfer { .. }))
         .count();
     if moving > 0 {
-        quiet.remark(format!(
-            "transfers that still run: {moving}. Ctrl+C again ends them now"
-        ));
+        view.aside(|| {
+            quiet.remark(format!(
+                "transfers that still run: {moving}. Ctrl+C again ends them now"
+            ));
+        });
     }
-    site.server.stop_gracefully(PATIENCE).await;
+    let stopping = site.server.stop_gracefully(PATIENCE);
+    tokio::pin!(stopping);
+    let mut ticks = tokio::time::interval(live::EVERY);
+    loop {
+        tokio::select! {
+            () = &mut stopping => break,
+            _ = ticks.tick(), if view.is_live() => view.refresh(),
+            Ok(event) = events.recv() => view.tell(&event),
+        }
+    }
+    // What happened last is still on its way.
+    while let Ok(event) = events.try_recv() {
+        view.tell(&event);
+    }
+    view.finish();
     quiet.remark("stopped");
     Ok(Status::Done)
 }
 
 /// Shows what happens until somebody wants it to end, or the one session that was meant is over.
-async fn until_the_end(site: &Site, view: &View, stop: &mut Stop) {
-    let mut events = site.server.events();
+async fn until_the_end(
+    site: &Site,
+    view: &View,
+    events: &mut Receiver<ServerEvent>,
+    stop: &mut Stop,
+) {
     let mut once = Once::default();
     let mut ticks = tokio::time::interval(live::EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
