@@ -61,7 +61,7 @@ pub enum EventKind {
         /// Which way the bytes go.
         direction: Direction,
     },
-    /// It is over.
+    /// It is over. Not told of one that a fault or the hard end of the server cut off: there the session's own end says it.
     TransferEnded {
         /// The file or directory.
         path: VPath,

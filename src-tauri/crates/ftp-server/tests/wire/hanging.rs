@@ -1,4 +1,4 @@
-//! A tree that gives no answer: commands and transfers end all the same.
+//! A tree that gives no answer, or panics in the middle: commands and transfers end all the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,18 +8,46 @@ use bytes::Bytes;
 use ftp_server::vfs::{
     self, Listing, MemoryTree, Metadata, VPath, Vfs, VfsRead, VfsWrite, WriteMode,
 };
+use ftp_server::{EndReason, EventKind};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use crate::client::{Client, builder, p, start};
+use crate::client::{Client, PATIENCE, builder, p, start};
 
-/// Hangs wherever a path begins with `/hang`; files and listings that begin with `/stuck` open and then hang.
+/// Hangs wherever a path begins with `/hang`; files and listings that begin with `/stuck` open and then hang, those that begin with
+/// `/boom` open and then panic.
 struct Hanging(MemoryTree);
 
 async fn look(path: &VPath) {
     if path.as_bytes().starts_with(b"/hang") {
         std::future::pending::<()>().await;
     }
+}
+
+struct Boom;
+
+#[async_trait]
+impl VfsRead for Boom {
+    async fn read_chunk(&mut self, _: usize) -> vfs::Result<Bytes> {
+        panic!("a fault of the tree");
+    }
+    fn remaining(&self) -> u64 {
+        1000
+    }
+}
+
+#[async_trait]
+impl VfsWrite for Boom {
+    async fn write_chunk(&mut self, _: Bytes) -> vfs::Result<()> {
+        panic!("a fault of the tree");
+    }
+    async fn finish(&mut self) -> vfs::Result<()> {
+        panic!("a fault of the tree");
+    }
+}
+
+fn is_boom(path: &VPath) -> bool {
+    path.as_bytes().starts_with(b"/boom")
 }
 
 struct Stuck;
@@ -59,6 +87,10 @@ impl Vfs for Hanging {
         if path.as_bytes().starts_with(b"/stuck") {
             return Ok(stream::pending().boxed());
         }
+        if is_boom(path) {
+            let boom = async { panic!("a fault of the tree") };
+            return Ok(stream::once(boom).boxed());
+        }
         self.0.list(path).await
     }
     async fn open_read(&self, path: &VPath, offset: u64) -> vfs::Result<Box<dyn VfsRead>> {
@@ -66,12 +98,18 @@ impl Vfs for Hanging {
         if path.as_bytes().starts_with(b"/stuck") {
             return Ok(Box::new(Stuck));
         }
+        if is_boom(path) {
+            return Ok(Box::new(Boom));
+        }
         self.0.open_read(path, offset).await
     }
     async fn open_write(&self, path: &VPath, mode: WriteMode) -> vfs::Result<Box<dyn VfsWrite>> {
         look(path).await;
         if path.as_bytes().starts_with(b"/stuck") {
             return Ok(Box::new(Stuck));
+        }
+        if is_boom(path) {
+            return Ok(Box::new(Boom));
         }
         self.0.open_write(path, mode).await
     }
@@ -166,4 +204,48 @@ async fn a_home_that_hangs_is_no_reason_not_to_log_in() {
     let mut c = Client::connect(server.local_addr()).await;
     c.command("USER bob", 230).await;
     assert!(c.command("PWD", 257).await.contains("\"/\""));
+}
+
+#[tokio::test]
+async fn a_tree_that_panics_in_a_transfer_ends_that_session_and_gives_its_place_back() {
+    let tree = MemoryTree::new(1 << 20);
+    tree.mkdir_all(&p("/boom")).await.unwrap();
+    let server = start(builder(Arc::new(Hanging(tree)))).await;
+    let mut other = Client::login(server.local_addr()).await;
+    for line in [
+        "RETR boom",
+        "LIST boom",
+        "MLSD boom",
+        "STOR boom",
+        "APPE boom",
+        "HASH boom",
+    ] {
+        let mut events = server.events();
+        let mut c = Client::login(server.local_addr()).await;
+        let data = c.data().await;
+        c.send(format!("{line}\r\n")).await;
+        drop(data);
+        let mut last = String::new();
+        while let Some(reply) = c.reply().await {
+            last = reply;
+        }
+        assert!(last.starts_with("421"), "{line}: {last}");
+        let closed = async {
+            loop {
+                if let EventKind::SessionClosed { reason } = events.recv().await.unwrap().kind {
+                    return reason;
+                }
+            }
+        };
+        let reason = tokio::time::timeout(PATIENCE, closed).await.unwrap();
+        assert_eq!(reason, EndReason::Fault, "{line}");
+        other.command("NOOP", 200).await;
+    }
+    let gone = async {
+        while server.sessions().len() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    assert_eq!(server.totals().logged_in, 1);
 }
