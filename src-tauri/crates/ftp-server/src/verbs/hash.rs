@@ -2,6 +2,7 @@
 //! (draft-twine-ftpmd5-00).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use ftp_proto::Reply;
@@ -209,8 +210,9 @@ fn compute(
     finish: impl FnOnce(String) -> Reply + Send + 'static,
 ) -> Outcome {
     let places = Arc::clone(&session.shared.hashing);
+    let patience = session.config().limits.path;
     Outcome::Work(Box::pin(async move {
-        match digest_of(algorithm, reader, size, &places).await {
+        match digest_of(algorithm, reader, size, &places, patience).await {
             Ok(hash) => finish(hash),
             Err(error) => refused(&error),
         }
@@ -222,12 +224,16 @@ async fn digest_of(
     mut reader: Box<dyn VfsRead>,
     mut left: u64,
     places: &Semaphore,
+    patience: Duration,
 ) -> Result<String, VfsError> {
     let _place = places.acquire().await;
     let mut hasher = Hasher::new(algorithm);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        let chunk = reader.read_chunk(most).await?;
+        let chunk = tokio::time::timeout(patience, reader.read_chunk(most));
+        let chunk = chunk
+            .await
+            .map_err(|_| VfsError::new(VfsErrorKind::Io, "it took too long"))??;
         if chunk.is_empty() {
             break;
         }

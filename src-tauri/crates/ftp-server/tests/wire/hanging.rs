@@ -158,6 +158,11 @@ async fn commands_and_transfers_end_in_time() {
         "STAT hang",
         "SITE CHMOD 600 hang",
         "MFMT 20200101000000 hang",
+        "MFF Modify=20200101000000; hang",
+        "HASH hang",
+        "HASH stuck",
+        "XCRC stuck",
+        "AVBL hang",
         "RNFR hang",
     ] {
         c.command(line, 451).await;
