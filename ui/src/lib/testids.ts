@@ -70,7 +70,7 @@
  * |                                 | share-limit-download/-upload, share-visitor[data-peer]      |
  * |                                 | [data-user], share-kick inside, share-move[data-path]       |
  * |                                 | [data-outcome], share-totals, share-refused, share-stop,    |
- * |                                 | share-stop-anyway, dialog-close                             |
+ * |                                 | share-stop-anyway, share-next, dialog-close                 |
  * | queue-panel, panel-transfers    | the bottom panel and its tabs                               |
  * | panel-log, log-panel            | log tab; lines: log-line[data-direction]                    |
  * | queue-list                      | role grid; Alt+Up/Down move what is selected                |

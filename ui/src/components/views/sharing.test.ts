@@ -226,6 +226,11 @@ describe('a shared folder', () => {
     await waitFor(() => expect(screen.queryByTestId('sharing-sign')).toBeNull());
     expect(window.backend.shares.list).toEqual([]);
     expect(screen.getByTestId('dialog-shares').textContent).toContain('No folder is shared');
+    expect(await findings()).toEqual([]);
+    await window.user.click(screen.getByTestId('share-next'));
+    expect(
+      within(await screen.findByTestId('dialog-share')).getByText('/home/me/site'),
+    ).toBeTruthy();
   });
 
   it('shows who is there, what they take, and sends them away', async () => {

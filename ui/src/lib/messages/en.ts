@@ -475,7 +475,8 @@ export const en = {
     title: (name: string) => `Share “${name}”`,
     listTitle: 'Shared folders',
     list: 'Shared folders',
-    empty: 'No folder is shared. Choose a folder of this computer, and “Share this folder…”.',
+    empty:
+      'No folder is shared. Others can reach one of yours with any FTP program, for as long as you like.',
     lead: 'Others reach the folder with any FTP program, with this user and password. It is shared until you stop it, or close Slipway.',
     wide: {
       home: 'This is your home folder: whoever gets in sees everything in it, also hidden files like keys and passwords.',
