@@ -154,7 +154,12 @@ async fn case_06_ten_thousand_connections() {
 
 #[tokio::test]
 async fn case_07_half_open_connections() {
-    let house = House::with(|builder| hurried(builder).max_half_open(16)).await;
+    let house = House::with(|builder| {
+        let time = 6 * SHORT;
+        let hurried = hurried(builder).login_timeout(time).idle_timeout(2 * time);
+        hurried.max_half_open(16)
+    })
+    .await;
     let mut inside = house.user().await;
     let mut held = Vec::new();
     for host in 1..=40 {

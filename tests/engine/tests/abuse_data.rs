@@ -264,7 +264,7 @@ async fn case_22_ports_held_for_nothing() {
     let port = free.local_addr().unwrap().port();
     drop(free);
     let house =
-        House::with(|builder| builder.data_ports(vec![port]).data_wait_timeout(SHORT)).await;
+        House::with(|builder| builder.data_ports(vec![port]).data_wait_timeout(4 * SHORT)).await;
     let mut hoarder = Raw::from("127.0.6.1", house.addr()).await;
     hoarder.log_in().await;
     hoarder.passive().await;

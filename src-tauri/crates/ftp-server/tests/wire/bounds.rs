@@ -27,7 +27,7 @@ async fn from(host: &str, to: SocketAddr) -> TcpStream {
 
 #[tokio::test]
 async fn an_address_that_guesses_is_shut_out_and_others_are_not() {
-    let server = builder(tree()).lockout(5, Duration::from_millis(1500));
+    let server = builder(tree()).lockout(5, Duration::from_secs(3));
     let server = start(server).await;
     let address = server.local_addr();
     let mut events = server.events();
@@ -115,7 +115,7 @@ async fn a_port_that_is_not_used_goes_back_to_the_others() {
     drop(free);
     let server = builder(tree())
         .data_ports(vec![port])
-        .data_wait_timeout(Duration::from_millis(300));
+        .data_wait_timeout(Duration::from_secs(1));
     let server = start(server).await;
     let mut hoarder = Client::login(server.local_addr()).await;
     let mut other = Client::login(server.local_addr()).await;

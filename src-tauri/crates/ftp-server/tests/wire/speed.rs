@@ -66,44 +66,58 @@ async fn server(place: Place, up: bool) -> RunningServer {
     start(server).await
 }
 
-/// One transfer of a session that begins now; how long it took.
-async fn transfer(c: &mut Client, name: &str, up: bool) -> Duration {
-    let begin = Instant::now();
+async fn transfer(c: &mut Client, name: &str, up: bool) {
     if up {
         c.store(&format!("STOR {name}"), &vec![1; SIZE]).await;
     } else {
         assert_eq!(c.fetch("RETR f").await.len(), SIZE);
     }
-    begin.elapsed()
 }
 
+/// How long transfers of these users take that begin now.
 async fn crowd(server: &RunningServer, users: &[&str], up: bool) -> Duration {
-    let mut tasks = Vec::new();
-    for (number, user) in users.iter().enumerate() {
+    let mut clients = Vec::new();
+    for user in users {
         let mut c = Client::connect(server.local_addr()).await;
         c.command(&format!("USER {user}"), 331).await;
         c.command("PASS secret", 230).await;
         c.command("TYPE I", 200).await;
-        let name = format!("{user}{number}");
-        tasks.push(tokio::spawn(async move {
-            transfer(&mut c, &name, up).await;
-        }));
+        clients.push(c);
     }
     let begin = Instant::now();
+    let tasks: Vec<_> = clients
+        .into_iter()
+        .enumerate()
+        .map(|(number, mut c)| {
+            tokio::spawn(async move { transfer(&mut c, &number.to_string(), up).await })
+        })
+        .collect();
     for task in tasks {
         task.await.unwrap();
     }
     begin.elapsed()
 }
 
-/// Not faster than it may be, but for what a limit lets catch up; and not much slower.
-fn near(took: Duration, wanted: Duration, what: &str) {
-    println!("{what}: {took:?} of {wanted:?}");
-    assert!(took > wanted * 7 / 10, "{what}: {took:?}, not {wanted:?}");
-    assert!(
-        took < wanted * 13 / 10 + Duration::from_millis(250),
-        "{what}: {took:?}, not {wanted:?}"
-    );
+/// What a limit lets make up for after a moment in which nobody came.
+const CREDIT: Duration = Duration::from_millis(150);
+
+/// Never faster than it may be, and not much slower. A machine with much else to do makes it slower now and then; a limit that is too
+/// low would do so each time.
+async fn near(server: &RunningServer, users: &[&str], up: bool, wanted: Duration, what: &str) {
+    let mut all = Vec::new();
+    for _ in 0..8 {
+        let took = crowd(server, users, up).await;
+        assert!(
+            took + CREDIT > wanted * 95 / 100,
+            "{what}: {took:?}, not {wanted:?}"
+        );
+        all.push(took);
+        if took < wanted * 12 / 10 + Duration::from_millis(50) {
+            println!("{what}: {took:?} of {wanted:?}");
+            return;
+        }
+    }
+    panic!("{what}: {all:?}, not {wanted:?}");
 }
 
 #[tokio::test]
@@ -117,17 +131,17 @@ async fn every_place_and_direction_with_one_and_with_many() {
         for up in [false, true] {
             let server = server(place, up).await;
             let what = format!("{place:?}, {}", if up { "up" } else { "down" });
-            near(crowd(&server, &["ann"], up).await, TIME, &what);
+            near(&server, &["ann"], up, TIME, &what).await;
             let wanted = if place.is_shared() {
                 TIME * SESSIONS
             } else {
                 TIME
             };
-            let took = crowd(&server, &["ann"; SESSIONS as usize], up).await;
-            near(took, wanted, &format!("{what}, {SESSIONS} of one user"));
-            // The other direction is free.
-            let free = crowd(&server, &["ann"; SESSIONS as usize], !up).await;
-            assert!(free < TIME, "{what}: {free:?}");
+            let many = ["ann"; SESSIONS as usize];
+            let several = format!("{what}, {SESSIONS} of one user");
+            near(&server, &many, up, wanted, &several).await;
+            let free = format!("{what}, the other direction");
+            near(&server, &many, !up, Duration::from_millis(100), &free).await;
         }
     }
 }
@@ -135,17 +149,9 @@ async fn every_place_and_direction_with_one_and_with_many() {
 #[tokio::test]
 async fn users_have_each_their_own() {
     let of_all = server(Place::Server, false).await;
-    near(
-        crowd(&of_all, &["ann", "bob"], false).await,
-        TIME * 2,
-        "the server's",
-    );
+    near(&of_all, &["ann", "bob"], false, TIME * 2, "the server's").await;
     let of_each = server(Place::User, false).await;
-    near(
-        crowd(&of_each, &["ann", "bob"], false).await,
-        TIME,
-        "the users'",
-    );
+    near(&of_each, &["ann", "bob"], false, TIME, "the users'").await;
     let handle = of_each.handle();
     // Twice as fast from now on, for one of them.
     let faster = SpeedLimits {
@@ -153,13 +159,6 @@ async fn users_have_each_their_own() {
         upload: None,
     };
     handle.set_user_speed("ann", faster, SpeedLimits::default());
-    near(
-        crowd(&of_each, &["ann", "ann"], false).await,
-        TIME,
-        "a faster user",
-    );
-    // Who was silent for a moment makes up for a little of it.
-    let made_up = Duration::from_millis(150);
-    let took = crowd(&of_each, &["bob", "bob"], false).await;
-    near(took + made_up, TIME * 2, "the other");
+    near(&of_each, &["ann", "ann"], false, TIME, "a faster user").await;
+    near(&of_each, &["bob", "bob"], false, TIME * 2, "the other").await;
 }
