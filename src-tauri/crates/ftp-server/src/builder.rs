@@ -38,6 +38,9 @@ pub enum BuildError {
     /// A virtual host has no name that a client could say, or a certificate where the server has none.
     #[error("\"{0}\" can't be a virtual host")]
     Host(String),
+    /// TLS is required, but the profile has no AUTH, and TLS is not implicit.
+    #[error("TLS was required of a profile that has only the implicit one")]
+    NoAuth,
     /// The system type has a line break or another control character in it.
     #[error("the system type must be one line")]
     SystemType,
@@ -255,6 +258,9 @@ impl ServerBuilder {
         let welcome = self.welcome.unwrap_or_else(|| "Slipway".to_owned());
         if welcome.chars().any(char::is_control) {
             return Err(BuildError::Welcome);
+        }
+        if self.profile == Profile::Aioftp && self.require_tls && !self.implicit {
+            return Err(BuildError::NoAuth);
         }
         let system_type = self
             .system_type

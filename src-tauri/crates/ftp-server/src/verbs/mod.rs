@@ -225,6 +225,11 @@ async fn other(session: &mut Session, verb: String, argument: Option<Argument>) 
     }
 }
 
+/// Runs a command of one's own.
+pub(crate) async fn own(session: &mut Session, verb: String, argument: Option<Argument>) -> Answer {
+    custom::custom(session, verb, argument).await
+}
+
 /// Commands that may stand between REST and its transfer.
 const KEEPS_RESTART: &[&str] = &[
     "REST", "RANG", "RETR", "STOR", "HASH", "PASV", "EPSV", "PORT", "EPRT", "TYPE", "MODE", "STRU",

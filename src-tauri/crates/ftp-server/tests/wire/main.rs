@@ -15,6 +15,7 @@ mod live;
 mod login;
 mod modes;
 mod order;
+mod profile;
 mod speed;
 mod tls;
 mod verbs;

@@ -16,7 +16,7 @@ pub(crate) struct Serve {
     /// Take everything from this JSON file, and print where it listens as one line of JSON; see docs/serve.md
     #[arg(long, value_name = "FILE", conflicts_with_all = ["directory", "sharing"])]
     pub(crate) config: Option<PathBuf>,
-    /// Whose words the server speaks
+    /// Whose words the server speaks, with --config
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) profile: Profile,
     #[command(flatten)]

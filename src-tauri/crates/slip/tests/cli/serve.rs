@@ -364,6 +364,10 @@ async fn mistakes_in_the_file_are_named() {
         .await
         .expect(2);
     std::fs::write(&file, "{}").unwrap();
+    bench
+        .slip(["serve", ".", "--profile", "aioftp"])
+        .await
+        .expect(2);
     for also in [".", "--anonymous", "--port=1", "--read-only"] {
         bench
             .slip(["serve", "--config", "serve.json", also])

@@ -214,8 +214,18 @@ fn renew(session: &Session) {
 pub(super) fn listening(session: &Session) -> Result<(), Reply> {
     match session.own.passive {
         Some(_) => Ok(()),
-        None => Err(missing("no listen socket created (use PASV firstly)")),
+        None => Err(no_socket()),
     }
+}
+
+fn no_socket() -> Reply {
+    missing("no listen socket created (use PASV firstly)")
+}
+
+/// Where the next transfer gets its connection.
+pub(super) fn setup(session: &Session) -> Option<DataSetup> {
+    let kept = session.own.passive.as_ref()?;
+    Some(DataSetup::Kept(Arc::clone(&kept.slot)))
 }
 
 pub(super) fn download(reader: Box<dyn VfsRead>) -> Body {
@@ -224,15 +234,12 @@ pub(super) fn download(reader: Box<dyn VfsRead>) -> Body {
 
 /// A transfer over the connection that waits or comes.
 pub(super) fn transfer(session: &Session, path: VPath, body: Body) -> Result<Transfer, Reply> {
-    listening(session)?;
-    let Some(kept) = &session.own.passive else {
-        return Err(missing("no listen socket created (use PASV firstly)"));
-    };
+    let setup = setup(session).ok_or_else(no_socket)?;
     Ok(Transfer {
         path,
         body,
         opener: DataOpener {
-            setup: DataSetup::Kept(Arc::clone(&kept.slot)),
+            setup,
             peer: Some(session.peer.ip()),
             // The socket has seen to that.
             tls: None,

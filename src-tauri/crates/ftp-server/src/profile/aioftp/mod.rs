@@ -13,7 +13,7 @@ use vfs::{Access, Metadata, VPath, VfsError, VfsErrorKind};
 
 use crate::event::{EndReason, TransferOutcome};
 use crate::session::{Session, Transfer};
-use crate::verbs::{Answer, Outcome, reply};
+use crate::verbs::{self, Answer, Outcome, reply};
 use data::Kept;
 pub(crate) use data::Slot;
 
@@ -111,6 +111,11 @@ pub(super) async fn run(session: &mut Session, command: Command) -> Answer {
         "SYST" => say(215, &session.config().system_type),
         "TYPE" => data::type_code(session, &rest),
         "USER" => login::user(session, &rest).await,
+        other if session.config().commands.contains_key(other) => {
+            session.state.data = data::setup(session);
+            let argument = Argument::try_from(rest).ok();
+            verbs::own(session, verb, argument.filter(|a| !a.as_bytes().is_empty())).await
+        }
         other => {
             let shown = text::quoted(other.to_lowercase().as_bytes());
             say(502, &format!("{shown} not implemented"))

@@ -42,6 +42,9 @@ pub(crate) async fn run(
     moved: &Moved,
     output: Output,
 ) -> Result<Status, Failure> {
+    if serve.profile != cli::Profile::Default && serve.config.is_none() {
+        return Err(Failure::usage("--profile goes with --config"));
+    }
     // Before anybody can know that it listens, and wish for its end.
     let mut stop = Stop::watch();
     let site = match &serve.config {

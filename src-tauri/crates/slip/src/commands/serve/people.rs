@@ -88,8 +88,7 @@ pub(super) async fn open(
         .require_tls(require)
         .implicit_tls(implicit)
         .limits(limits(sharing))
-        .speed(speed(sharing))
-        .profile(serve.profile.into());
+        .speed(speed(sharing));
     if let Some(welcome) = &sharing.welcome {
         builder = builder.welcome(welcome);
     }
