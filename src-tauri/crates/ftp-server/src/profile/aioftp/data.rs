@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ftp_net::Stream;
@@ -31,8 +31,15 @@ pub(crate) struct Kept {
 /// The connection that waits.
 #[derive(Default)]
 pub(crate) struct Slot {
-    waiting: Mutex<Option<Stream>>,
+    state: Mutex<Waiting>,
     filled: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    stream: Option<Stream>,
+    /// A transfer has been given up before its connection was here: that one will not be another's.
+    late: bool,
 }
 
 /// Who may connect, and how.
@@ -57,34 +64,54 @@ impl Drop for Kept {
 }
 
 impl Slot {
-    /// The connection that waits, or the next one, if it comes in time.
+    /// The connection that waits, or the next one, if it comes in time. Where this isn't waited for to the end, the next one is closed.
     pub(crate) async fn take(&self, patience: Duration) -> Option<Stream> {
+        let expectation = Expectation(self);
         let coming = async {
             loop {
                 let filled = self.filled.notified();
-                if let Some(stream) = self.lock().take() {
+                if let Some(stream) = self.lock().stream.take() {
                     return stream;
                 }
                 filled.await;
             }
         };
-        tokio::time::timeout(patience, coming).await.ok()
+        let taken = tokio::time::timeout(patience, coming).await.ok();
+        // Who comes after the patience may be of use to the next transfer.
+        std::mem::forget(expectation);
+        taken
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Stream>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_taken(&self) -> bool {
-        self.lock().is_some()
+        self.lock().stream.is_some()
     }
 
     fn put(&self, stream: Stream) {
         let mut waiting = self.lock();
-        if waiting.is_none() {
-            *waiting = Some(stream);
-            self.filled.notify_one();
+        if std::mem::take(&mut waiting.late) || waiting.stream.is_some() {
+            return;
         }
+        waiting.stream = Some(stream);
+        self.filled.notify_one();
+    }
+
+    /// Whatever has come, or should have, belongs to the PASV or EPSV before.
+    fn renew(&self) {
+        *self.lock() = Waiting::default();
+    }
+}
+
+/// A connection that a transfer waits for; dropped when the transfer is given up.
+struct Expectation<'a>(&'a Slot);
+
+impl Drop for Expectation<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.0.lock();
+        waiting.late = waiting.stream.take().is_none();
     }
 }
 
@@ -206,7 +233,7 @@ async fn first_free(ports: &DataPorts, local: SocketAddr) -> io::Result<TcpListe
 /// The connection that waited belongs to the PASV or EPSV before.
 fn renew(session: &Session) {
     if let Some(kept) = &session.own.passive {
-        drop(kept.slot.lock().take());
+        kept.slot.renew();
     }
 }
 
