@@ -1,12 +1,11 @@
 //! Works on a queue until nothing is left, and reports.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use transfer::{
     Hold, Interest, Limits, Queue, QueueConfig, QueueUpdate, Segments, State, Summary, Transfer,
-    Updates,
+    TransferId, Updates,
 };
 
 use crate::ask;
@@ -84,6 +83,8 @@ pub(crate) struct Work<'a> {
     pub(crate) tally: Tally,
     /// The queue outlives the command: what was finished before is not its business, and what is left stays.
     pub(crate) is_kept: bool,
+    /// What was over before this began, and is not told again.
+    pub(crate) ended_before: Vec<TransferId>,
 }
 
 /// Why the work has ended.
@@ -108,6 +109,7 @@ impl<'a> Work<'a> {
             recursive: false,
             tally: Tally::default(),
             is_kept: false,
+            ended_before: Vec::new(),
         }
     }
 
@@ -118,6 +120,7 @@ impl<'a> Work<'a> {
             connections,
             mut stop,
             is_kept,
+            ended_before,
             ..
         } = self;
         let output = connections.output;
@@ -125,13 +128,12 @@ impl<'a> Work<'a> {
             output,
             servers: self.servers,
             progress: Progress::new(output),
-            reported: HashSet::new(),
+            reported: ended_before.into_iter().collect(),
             tally: self.tally,
             recursive: self.recursive,
             stop: stop.clone(),
         };
         let mut held = None;
-        let mut is_first = is_kept;
         let end = loop {
             let idle = queue.wait_idle();
             tokio::pin!(idle);
@@ -145,9 +147,6 @@ impl<'a> Work<'a> {
                             Some(QueueUpdate::Changes { upserts, summary, .. }) => (upserts, summary),
                             None => break End::Idle,
                         };
-                        if std::mem::take(&mut is_first) {
-                            reporter.pass_over(&items);
-                        }
                         tell_hold(&mut held, &summary, &reporter);
                         if let Some(Hold::Journal { why, damaged: true }) = &summary.held {
                             break End::Failed(Failure::Journal(format!(
@@ -165,9 +164,6 @@ impl<'a> Work<'a> {
                 break end;
             }
             let items = queue.list();
-            if std::mem::take(&mut is_first) {
-                reporter.pass_over(&items);
-            }
             if let Err(failure) = reporter.see(&items).await {
                 break End::Failed(failure);
             }

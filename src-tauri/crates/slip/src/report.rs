@@ -154,12 +154,6 @@ impl Reporter<'_> {
         Ok(())
     }
 
-    /// These were finished before this began.
-    pub(crate) fn pass_over(&mut self, items: &[Transfer]) {
-        let finished = items.iter().filter(|item| !item.state.is_open());
-        self.reported.extend(finished.map(|item| item.id));
-    }
-
     fn report(&self, item: &Transfer, error: Option<String>) -> Report {
         let source = shown_item(self.servers, item).0;
         let target = shown_target(self.servers, item);

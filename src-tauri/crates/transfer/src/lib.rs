@@ -50,7 +50,7 @@ pub use options::{
     ConflictRule, HashCheck, KeepTime, Limits, Links, NameRules, Options, Priority, Sync,
     UploadName,
 };
-pub use runtime::{Connector, Queue, QueueConfig, Segments, SiteProfile, Updates};
+pub use runtime::{Connector, Overview, Queue, QueueConfig, Segments, SiteProfile, Updates};
 pub use timetable::{RateError, Timetable, TimetableError, format_rate, parse_rate};
 pub use types::{
     Checks, Conflict, Counts, Direction, Facts, HashAlgorithm, Hold, Interest, ItemKind,

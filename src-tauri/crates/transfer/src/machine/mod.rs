@@ -270,6 +270,14 @@ impl Machine {
     }
 
     /// The sites of what is not finished.
+    /// What is over. A folder is not as long as something in it goes on.
+    pub(crate) fn ended(&self) -> Vec<TransferId> {
+        let over = self.items.iter().filter(|(_, item)| !item.state.is_open());
+        over.map(|(id, _)| *id)
+            .filter(|id| self.view(*id).is_some_and(|item| !item.state.is_open()))
+            .collect()
+    }
+
     pub(crate) fn sites_in_use(&self) -> Vec<SiteKey> {
         let mut used = vec![false; self.sites.len()];
         for item in self.items.values() {

@@ -29,6 +29,8 @@ use throttles::Speeds;
 use updates::Slot;
 use writer::Writer;
 
+pub use requests::Overview;
+
 /// Opens connections for the workers.
 #[async_trait]
 pub trait Connector: Send + Sync {

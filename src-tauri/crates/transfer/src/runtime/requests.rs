@@ -91,6 +91,15 @@ impl Shared {
     }
 }
 
+/// A journal at a glance; see [`Reader::overview`].
+#[derive(Debug, Clone, Default)]
+pub struct Overview {
+    /// The sites of what is not finished.
+    pub sites: Vec<SiteKey>,
+    /// The items that ended, well or not. A queue that is opened now may end others before anybody can look.
+    pub ended: Vec<TransferId>,
+}
+
 impl Reader {
     /// All items as the journal has them, by number: what runs at this moment is shown as waiting.
     ///
@@ -101,12 +110,16 @@ impl Reader {
         Ok(machine.ids().filter_map(|id| machine.view(id)).collect())
     }
 
-    /// The sites of what is not finished.
+    /// What there is to do, and what is over already.
     ///
     /// # Errors
     /// Whatever keeps it from being read.
-    pub fn sites(&self) -> Result<Vec<SiteKey>, JournalError> {
-        Ok(self.machine()?.sites_in_use())
+    pub fn overview(&self) -> Result<Overview, JournalError> {
+        let machine = self.machine()?;
+        Ok(Overview {
+            sites: machine.sites_in_use(),
+            ended: machine.ended(),
+        })
     }
 
     fn machine(&self) -> Result<Machine, JournalError> {

@@ -13,7 +13,8 @@ pub(super) async fn run(how: cli::QueueRun, place: &Place<'_>) -> Result<Status,
     let journal = place.open("run").await.map_err(failure)?;
     let servers = Arc::new(Servers::new(place.connections.clone()));
     // Whoever is to be asked for a password is asked before the work begins.
-    for site in place.read(Reader::sites).await?.unwrap_or_default() {
+    let before = place.read(Reader::overview).await?.unwrap_or_default();
+    for site in before.sites {
         servers.prepare(&site).await;
     }
     let queue = place.queue(
@@ -31,5 +32,7 @@ pub(super) async fn run(how: cli::QueueRun, place: &Place<'_>) -> Result<Status,
     }
     let mut work = Work::new(&queue, &servers, place.connections);
     work.is_kept = true;
+    // The queue has begun: what has failed since then is told.
+    work.ended_before = before.ended;
     work.run(queue.subscribe(Interest::Everything)).await
 }
