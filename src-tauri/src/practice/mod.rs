@@ -78,7 +78,7 @@ impl Practice {
             trust: self.trust.clone(),
             pinned_before: false,
             allow_plaintext: false,
-            base: Config::new(HOST),
+            base: Box::new(Config::new(HOST)),
             start: None,
             site: None,
             origin: Origin::Practice,

@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     pub(crate) pinned_before: bool,
     pub(crate) allow_plaintext: bool,
     /// What a saved site says of its connections; the usual for others.
-    pub(crate) base: Config,
+    pub(crate) base: Box<Config>,
     /// The folder to begin in, if not where the login puts us.
     pub(crate) start: Option<RemotePath>,
     pub(crate) site: Option<String>,
@@ -207,7 +207,7 @@ pub(crate) fn config(
         allow_plaintext: plan.allow_plaintext,
         hosts: hosts.clone(),
         observer: Some(Arc::new(observer)),
-        ..plan.base.clone()
+        ..(*plan.base).clone()
     })
 }
 
@@ -278,7 +278,7 @@ pub(crate) fn prepare(vault: &Vault, request: ConnectRequest) -> Result<Prepared
 
 fn plan_of_site(site: vault::Site) -> Result<Plan> {
     let tls = TlsMode::from(site.tls);
-    let mut base = site_config::config(&site)?;
+    let mut base = Box::new(site_config::config(&site)?);
     // Names are shown as UTF-8 yet, whatever the site says.
     base.charset = Charset::AUTO;
     Ok(Plan {
@@ -315,7 +315,7 @@ fn plan_of_address(request: &ConnectRequest) -> Result<Plan> {
         typed_user.to_owned()
     };
     let port = address.port.unwrap_or_else(|| default_port(tls));
-    let base = Config::new(address.host.clone());
+    let base = Box::new(Config::new(address.host.clone()));
     Ok(Plan {
         title: address.host.clone(),
         port,

@@ -372,7 +372,7 @@ mod tests {
             assert!(checked_user(bad).is_err(), "{bad:?}");
         }
         assert!(checked_password("12345678").is_ok());
-        for bad in ["", "1234567", "1234567\r\n8", "12345\06789"] {
+        for bad in ["", "1234567", "1234567\r\n8", "12345\u{0}6789"] {
             assert!(checked_password(bad).is_err(), "{bad:?}");
         }
     }
