@@ -82,8 +82,9 @@ fn limits(file: &ServeFile, profile: Profile) -> Limits {
     let mut limits = profile.limits();
     if let Some(most) = file.max_connections {
         limits.connections = most;
-        limits.connections_per_address = most;
     }
+    // The file has no word for sessions of one address: they may be as many as there are at all.
+    limits.connections_per_address = limits.connections;
     if let Some(seconds) = file.idle_timeout {
         limits.idle = time(seconds);
     }

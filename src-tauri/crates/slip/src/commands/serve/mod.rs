@@ -45,6 +45,7 @@ pub(crate) async fn run(
     if serve.profile != cli::Profile::Default && serve.config.is_none() {
         return Err(Failure::usage("--profile goes with --config"));
     }
+    raise_handles();
     // Before anybody can know that it listens, and wish for its end.
     let mut stop = Stop::watch();
     let site = match &serve.config {
@@ -93,6 +94,31 @@ pub(crate) async fn run(
     quiet.remark("stopped");
     Ok(Status::Done)
 }
+
+/// Takes as many file handles as the system lets us: a session that moves a file needs three, and the usual bound of 1024 is for programs
+/// that look at each of them.
+#[cfg(unix)]
+fn raise_handles() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    /// Enough for any number of sessions that a small server has.
+    const MOST: u64 = 65_536;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(MOST, |hard| hard.min(MOST));
+    if current.is_some_and(|soft| soft < wanted) {
+        // Without it the server refuses sessions a little earlier.
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(wanted),
+                maximum,
+            },
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_handles() {}
 
 /// Shows what happens until somebody wants it to end, or the one session that was meant is over.
 async fn until_the_end(
