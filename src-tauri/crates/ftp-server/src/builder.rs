@@ -292,7 +292,7 @@ impl ServerBuilder {
             data_session: self.data_session,
             unclean_end: self.unclean_end,
             welcome,
-            limits: self.limits,
+            limits: self.limits.bounded(),
             passive_address: self.passive_address,
             data_ports: self.data_ports,
         })

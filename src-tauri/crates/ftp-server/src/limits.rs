@@ -48,6 +48,31 @@ pub struct Limits {
     pub queued_commands: usize,
 }
 
+/// "For ever", as far as clocks can count.
+pub(crate) const FOREVER: Duration = Duration::from_secs(365 * 86_400);
+
+impl Limits {
+    /// The same with times that can be added to the present one.
+    pub(crate) fn bounded(mut self) -> Self {
+        for time in [
+            &mut self.login,
+            &mut self.idle,
+            &mut self.reply,
+            &mut self.data_wait,
+            &mut self.data_idle,
+            &mut self.handshake,
+            &mut self.wrong_password_delay,
+            &mut self.longest_password_delay,
+            &mut self.lockout_window,
+            &mut self.lockout,
+            &mut self.path,
+        ] {
+            *time = (*time).min(FOREVER);
+        }
+        self
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

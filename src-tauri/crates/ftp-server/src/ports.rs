@@ -70,6 +70,10 @@ impl DataPorts {
                 Ok(listener) => return Ok(listener),
                 Err(error) => last = error,
             }
+            // A large range that is all taken must not hold up everybody.
+            if step % 64 == 63 {
+                tokio::task::yield_now().await;
+            }
         }
         Err(last)
     }

@@ -148,11 +148,13 @@ impl Vfs for Subtree {
         }
     }
     async fn set_modified(&self, path: &VPath, modified: Timestamp) -> Result<()> {
+        not_root(path)?;
         on!(self, path, Follow, |real| self
             .inner
             .set_modified(real, modified))
     }
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()> {
+        not_root(path)?;
         on!(self, path, Follow, |real| self
             .inner
             .set_permissions(real, mode))

@@ -10,12 +10,9 @@ use std::time::Duration;
 use ftp_proto::{Command, CommandError, Reply};
 
 use crate::event::TransferOutcome;
-use crate::limits::Limits;
+use crate::limits::{FOREVER, Limits};
 use crate::session::Session;
 use crate::verbs::{self, Answer};
-
-/// Longer than anybody waits, and short enough to be added to any time: a year.
-const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 
 /// Whose words a server speaks, and which rules they imply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ftp_net::tls::ServerTls;
 use ftp_net::{Stream, Throttles};
@@ -49,6 +50,9 @@ const LEVEL: u32 = 3;
 
 /// Verbs that may take longer than the tree may: they ask others than the tree.
 const SLOW: &[&str] = &["USER", "PASS"];
+
+/// How long a client that has to go may take for the last reply.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// Downloads whose client hasn't closed its end yet; more are closed without waiting.
 const LINGERING: usize = 8;
@@ -172,6 +176,19 @@ struct Queued {
     bytes: usize,
 }
 
+impl State {
+    /// What waits for a transfer, which begins now.
+    fn take_port(&mut self) -> Option<DataSetup> {
+        self.data_since = None;
+        self.data.take()
+    }
+
+    /// Nothing waits for a transfer any more.
+    pub(crate) fn drop_port(&mut self) {
+        drop(self.take_port());
+    }
+}
+
 enum Never {}
 
 impl Session {
@@ -254,7 +271,7 @@ impl Session {
     /// # Errors
     /// 425 if there is nothing; 521 if the data would be unencrypted and mustn't be.
     pub(crate) fn opener(&mut self) -> Result<DataOpener, Reply> {
-        let setup = self.state.data.take();
+        let setup = self.state.take_port();
         let deflate = (self.state.deflate).then_some(self.state.level.unwrap_or(LEVEL));
         let config = self.config();
         let private = self.state.private;
@@ -387,6 +404,7 @@ impl Session {
                 // As far as the order of commands goes it was one.
                 self.state.rename_from = None;
                 self.state.restart = 0;
+                self.state.range = None;
                 return Err(reply);
             }
             Passed::Close(reply) => return Ok(Outcome::Close(Some(reply), EndReason::Refused)),
@@ -460,7 +478,8 @@ impl Session {
                 }
                 self.shared.registry.leave(&self.live);
                 if let Some(reply) = reply {
-                    self.send(&reply).await?;
+                    // It has no place among the others any more, so it can't take the time of one.
+                    let _ = tokio::time::timeout(LAST_WORD, self.send(&reply)).await;
                 }
                 Err(reason)
             }
@@ -533,13 +552,14 @@ impl Session {
                     self.farewell(text).await;
                     return Err(reason);
                 }
-                line = self.control.line() => break line,
+                // Before the next line: a client that always has one ready gets no more time for its login.
                 () = tokio::time::sleep_until(deadline) => {
                     let text = "Nothing came for too long. Goodbye.";
                     self.farewell(text).await;
                     return Err(EndReason::Idle);
                 }
-                () = expired => self.state.data = None,
+                line = self.control.line() => break line,
+                () = expired => self.state.drop_port(),
             }
         };
         match line {
@@ -609,7 +629,17 @@ impl Session {
         };
         let reply = changed.as_ref().unwrap_or(reply);
         tracing::debug!(session = %self.id, "{} {}", reply.code, escape(reply.first_line(), 200));
-        self.control.send(reply).await.map_err(|_| EndReason::Gone)
+        // Whoever is told to go while a reply waits to be read keeps its place for a moment only.
+        let stop = self.live.stop.clone();
+        let hurried = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_WORD).await;
+        };
+        tokio::select! {
+            biased;
+            sent = self.control.send(reply) => sent.map_err(|_| EndReason::Gone),
+            () = hurried => Err(EndReason::Gone),
+        }
     }
 }
 

@@ -104,7 +104,11 @@ impl Pipe {
             biased;
             () = self.cancel.cancelled() => Err(Failure::Aborted),
             copied = serve_from_file(self.stream, file, options) => {
-                let (_, tcp) = copied?;
+                let (copied, tcp) = copied?;
+                if copied.bytes < most {
+                    // Somebody has cut the file meanwhile: the client must not take what it has for all of it.
+                    return Err(VfsError::new(VfsErrorKind::Io, "the file has become shorter").into());
+                }
                 Ok(Stream::Plain(tcp))
             }
         }
@@ -138,6 +142,12 @@ impl Pipe {
             let (sent, following) = tokio::join!(self.send(&chunk), next(&mut left));
             sent?;
             chunk = following?;
+        }
+        if left > 0 {
+            return Err(VfsError::new(VfsErrorKind::Io, "the file has become shorter").into());
+        }
+        if text.is_some_and(|text| text.is_beyond()) {
+            return Err(VfsError::from(VfsErrorKind::Range).into());
         }
         Ok(())
     }

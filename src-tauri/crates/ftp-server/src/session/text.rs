@@ -22,6 +22,11 @@ impl ToWire {
         }
     }
 
+    /// Whether the text has ended before the place where the transfer was to begin.
+    pub(super) fn is_beyond(&self) -> bool {
+        self.skip > 0
+    }
+
     /// The next bytes as they go over the wire. Never empty where `data` isn't, as long as nothing is skipped.
     pub(super) fn convert(&mut self, data: &[u8]) -> Bytes {
         let mut out = BytesMut::with_capacity(data.len() + data.len() / 16 + 16);

@@ -210,6 +210,7 @@ impl Failure {
             Self::Aborted => (426, "Transfer aborted.".to_owned()),
             Self::Files(error) => match error.kind() {
                 VfsErrorKind::Full => (452, "No space left.".to_owned()),
+                VfsErrorKind::Range => (554, "The file ends before that.".to_owned()),
                 kind => (451, format!("The transfer failed here: {}.", kind.text())),
             },
         }

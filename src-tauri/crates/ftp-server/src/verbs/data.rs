@@ -52,7 +52,7 @@ pub(super) fn active(session: &mut Session, address: SocketAddr) -> Answer {
     if session.state.epsv_all {
         return Err(reply(501, "Only EPSV after EPSV ALL."));
     }
-    session.state.data = None;
+    session.state.drop_port();
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
     let foreign = address.ip() != session.peer.ip() && !session.config().allow_fxp;
     if foreign || address.port() < 1024 {
@@ -66,7 +66,7 @@ pub(super) fn active(session: &mut Session, address: SocketAddr) -> Answer {
 
 /// A new listener in place of the old one.
 async fn open(session: &mut Session) -> Result<u16, ftp_proto::Reply> {
-    session.state.data = None;
+    session.state.drop_port();
     let listener = session.config().data_ports.listen(session.local).await;
     let bound = listener.and_then(|listener| Ok((listener.local_addr()?.port(), listener)));
     let (port, listener) = bound.map_err(|error| {

@@ -14,6 +14,8 @@ const NAMES: u32 = 10;
 
 /// After REST it writes from there on and keeps what lies before; otherwise the file is replaced.
 pub(super) async fn stor(session: &mut Session, path: &[u8]) -> Answer {
+    // A range is for what goes to the client.
+    session.state.range = None;
     let mode = match std::mem::take(&mut session.state.restart) {
         0 => WriteMode::Truncate,
         // It counts bytes of the wire, and only the file is here.

@@ -15,6 +15,7 @@ mod live;
 mod login;
 mod modes;
 mod order;
+mod persistent;
 mod profile;
 mod speed;
 mod tls;

@@ -24,8 +24,11 @@ async fn text_has_its_line_ends_on_either_side() {
             b"\r\nc\rd\r\n",
             "bytes of the wire"
         );
+        // RFC 3659 section 5.3: it is the transfer that is refused.
         c.command("REST 99", 350).await;
-        assert_eq!(c.fetch("RETR f").await, b"");
+        let _data = c.data().await;
+        c.command("RETR f", 150).await;
+        c.expect(554).await;
         c.command("REST 4", 350).await;
         c.data().await;
         c.command("STOR f", 554).await;

@@ -37,6 +37,10 @@ impl Suite {
             self.vfs.set_permissions(&p("/none"), 0o600).await,
             Kind::NotFound,
         );
+        // What the root looks like is its owner's business.
+        let root = crate::VPath::root();
+        fails(self.vfs.set_permissions(&root, 0).await, Kind::Denied);
+        fails(self.vfs.set_modified(&root, time).await, Kind::Denied);
         self.unlink("/f").await;
         self.rmdir("/d").await;
     }

@@ -115,15 +115,14 @@ impl Writer {
             write: true,
             create: !matches!(mode, WriteMode::At(offset) if offset > 0),
             create_new: mode == WriteMode::CreateNew,
+            // The system finds the end anew for each write: two who append at once don't overwrite each other.
+            append: mode == WriteMode::Append,
         };
         let mut file = place.open(&options)?;
         // Looked at before it is cut: a pipe or a device must not be touched.
         let len = regular(&file)?;
         match mode {
-            WriteMode::Truncate | WriteMode::CreateNew => {}
-            WriteMode::Append => {
-                file.seek(SeekFrom::End(0))?;
-            }
+            WriteMode::Truncate | WriteMode::CreateNew | WriteMode::Append => {}
             WriteMode::At(offset) => {
                 if offset > len {
                     return Err(VfsErrorKind::Range.into());

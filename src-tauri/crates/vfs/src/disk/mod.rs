@@ -82,7 +82,7 @@ where
     }
 }
 
-/// The root itself can't be created, removed or renamed.
+/// The root itself can't be created, removed, renamed or changed: it is the owner's, not the guests'.
 fn not_root(path: &VPath) -> Result<()> {
     if path.is_root() {
         Err(VfsError::new(
@@ -176,6 +176,7 @@ impl Vfs for LocalDisk {
     }
 
     async fn set_modified(&self, path: &VPath, modified: Timestamp) -> Result<()> {
+        not_root(path)?;
         // Without a handle if there is no link on the way: a file that its owner may not read has a time, too.
         let root = Arc::clone(&self.root);
         let exact = path.to_relative()?;
@@ -189,6 +190,7 @@ impl Vfs for LocalDisk {
     }
 
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()> {
+        not_root(path)?;
         self.run(path, move |place| place.set_mode(mode & 0o7777))
             .await
     }

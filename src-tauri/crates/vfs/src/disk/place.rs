@@ -79,6 +79,7 @@ impl Place {
         let mut open = OpenOptions::new();
         open.read(!options.write)
             .write(options.write)
+            .append(options.append)
             .create(options.create && !options.create_new)
             .create_new(options.create_new);
         system::never_wait(&mut open);
@@ -126,6 +127,8 @@ pub(super) struct Options {
     pub(super) create: bool,
     /// Made, and an error if the name is taken.
     pub(super) create_new: bool,
+    /// Written at its end, wherever that is at that moment.
+    pub(super) append: bool,
 }
 
 #[cfg(unix)]
@@ -206,6 +209,9 @@ mod system {
         }
         if options.create {
             flags |= OFlags::CREATE;
+        }
+        if options.append {
+            flags |= OFlags::APPEND;
         }
         if options.create_new {
             flags |= OFlags::CREATE | OFlags::EXCL;
@@ -307,6 +313,7 @@ mod system {
         let mut open = OpenOptions::new();
         open.read(!options.write)
             .write(options.write)
+            .append(options.append)
             .create(options.create && !options.create_new)
             .create_new(options.create_new);
         let file = place.dir.open_with(&place.path, &open);

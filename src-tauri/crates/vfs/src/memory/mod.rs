@@ -311,6 +311,7 @@ impl Vfs for MemoryTree {
     }
 
     async fn set_modified(&self, path: &VPath, modified: Timestamp) -> Result<()> {
+        split(path)?;
         match self.tree().find_mut(path)? {
             node::NodeMut::File(file) => file.set_modified(modified),
             node::NodeMut::Dir(dir) => dir.modified = modified,
@@ -319,6 +320,7 @@ impl Vfs for MemoryTree {
     }
 
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()> {
+        split(path)?;
         match self.tree().find_mut(path)? {
             node::NodeMut::File(file) => file.set_mode(mode & 0o7777),
             node::NodeMut::Dir(dir) => dir.mode = mode & 0o7777,

@@ -277,6 +277,7 @@ impl Vfs for DatabaseTree {
     async fn set_modified(&self, path: &VPath, modified: Timestamp) -> Result<()> {
         let path = path.clone();
         self.run(move |db, _| {
+            split(db, &path)?;
             let node = find(db, &path)?;
             set(db, "modified", node.id, modified.as_microsecond())
         })
@@ -286,6 +287,7 @@ impl Vfs for DatabaseTree {
     async fn set_permissions(&self, path: &VPath, mode: u32) -> Result<()> {
         let path = path.clone();
         self.run(move |db, _| {
+            split(db, &path)?;
             let node = find(db, &path)?;
             set(db, "mode", node.id, i64::from(mode & 0o7777))
         })

@@ -186,7 +186,7 @@ fn writable(session: &Session, path: &VPath) -> Result<(), Reply> {
 
 /// A path of the client. One that can't be a path is nowhere.
 fn resolve(session: &Session, rest: &[u8]) -> Result<VPath, Reply> {
-    session.cwd().join(rest).map_err(|_| broken())
+    session.resolve(rest).map_err(|_| broken())
 }
 
 /// What is at a path; none where there is nothing.

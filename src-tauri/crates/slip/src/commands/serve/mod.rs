@@ -141,7 +141,14 @@ async fn until_the_end(
                         break;
                     }
                 }
-                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Lagged(_)) => {
+                    // The end may have been among what was missed.
+                    let totals = site.server.totals();
+                    let moved = totals.downloads + totals.uploads > 0;
+                    if site.once && moved && totals.logged_in == 0 {
+                        break;
+                    }
+                }
                 Err(RecvError::Closed) => break,
             },
         }
