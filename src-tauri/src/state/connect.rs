@@ -7,7 +7,7 @@ pub(crate) use origin::Origin;
 use std::sync::Arc;
 
 use ftp_client::{
-    Client, Config, ErrorKind, Fingerprint, HostMemory, LogEvent, LogKind, Login, ProxyKind, Trust,
+    Client, Config, ErrorKind, Fingerprint, HostMemory, LogEvent, LogKind, Login, Trust,
     ftp_proto::{Charset, RemotePath},
 };
 use jiff::Timestamp;
@@ -347,7 +347,7 @@ fn find_proxy_password(vault: &Vault, config: &mut Config) {
         return;
     };
     let account = proxy.to_string();
-    let knows_passwords = matches!(proxy.kind, ProxyKind::Socks5 | ProxyKind::Http);
+    let knows_passwords = proxy.kind.has_passwords();
     if let Some(login) = proxy.login.as_mut().filter(|_| knows_passwords)
         && let Ok(password) = vault.secrets.get(&account)
     {

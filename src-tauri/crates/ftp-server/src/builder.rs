@@ -241,16 +241,10 @@ impl ServerBuilder {
     fn check(self) -> Result<Config, BuildError> {
         let accounts = match self.accounts {
             Some(accounts) => accounts,
-            None => {
-                let mut all = self.users.iter().chain(&self.anonymous).peekable();
-                if all.peek().is_none() {
-                    return Err(BuildError::NoUsers);
-                }
-                if self.vfs.is_none() && all.any(|user| !user.has_tree()) {
-                    return Err(BuildError::NoVfs);
-                }
-                Arc::new(Users::new(self.users, self.anonymous, self.vfs.as_ref()))
+            None if self.users.is_empty() && self.anonymous.is_none() => {
+                return Err(BuildError::NoUsers);
             }
+            None => Arc::new(Users::new(self.users, self.anonymous, self.vfs.as_ref())?),
         };
         if self.tls.is_none() && (self.implicit || self.require_tls) {
             return Err(BuildError::NoCertificate);

@@ -89,10 +89,7 @@ impl VirtualHost {
         let accounts = match self.accounts {
             Some(accounts) => Some(accounts),
             None if self.users.is_empty() => None,
-            None if vfs.is_none() && self.users.iter().any(|user| !user.has_tree()) => {
-                return Err(BuildError::NoVfs);
-            }
-            None => Some(Arc::new(Users::new(self.users, None, vfs)) as Arc<dyn Accounts>),
+            None => Some(Arc::new(Users::new(self.users, None, vfs)?) as Arc<dyn Accounts>),
         };
         Ok(Arc::new(Host {
             name: self.name,

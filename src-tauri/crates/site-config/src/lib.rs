@@ -74,8 +74,7 @@ pub fn config(site: &Site) -> Result<Config, SiteError> {
 }
 
 /// How a site's connection is encrypted.
-#[must_use]
-pub fn tls_mode(mode: vault::TlsMode) -> TlsMode {
+fn tls_mode(mode: vault::TlsMode) -> TlsMode {
     match mode {
         vault::TlsMode::Auto => TlsMode::Auto,
         vault::TlsMode::Explicit => TlsMode::Explicit,

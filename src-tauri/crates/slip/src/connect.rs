@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use ftp_client::ftp_proto::{Argument, Charset, EncodeError, RemotePath, Secret};
 use ftp_client::{
-    Client, Config, Error, Fingerprint, HostMemory, LogKind, Login, Observer, ProxyKind, Roots,
-    Timeouts, TlsMode, Trust,
+    Client, Config, Error, Fingerprint, HostMemory, LogKind, Login, Observer, Roots, Timeouts,
+    TlsMode, Trust,
 };
 use transfer::{ConflictRule, SiteKey};
 use vault::{Folders, Site, Sites, Trusted, login_account};
@@ -295,7 +295,7 @@ impl Connections {
             return Ok(None);
         };
         let account = proxy.to_string();
-        let has_passwords = matches!(proxy.kind, ProxyKind::Socks5 | ProxyKind::Http);
+        let has_passwords = proxy.kind.has_passwords();
         let Some(login) = proxy.login.as_mut().filter(|_| has_passwords) else {
             return Ok(None);
         };

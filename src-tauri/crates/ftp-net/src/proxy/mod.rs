@@ -34,6 +34,12 @@ pub enum ProxyKind {
 }
 
 impl ProxyKind {
+    /// Whether it can ask for a password. SOCKS 4 knows names of users only.
+    #[must_use]
+    pub const fn has_passwords(self) -> bool {
+        matches!(self, Self::Socks5 | Self::Http)
+    }
+
     /// The name before `://`.
     #[must_use]
     pub const fn scheme(self) -> &'static str {

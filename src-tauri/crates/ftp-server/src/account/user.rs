@@ -105,10 +105,6 @@ impl User {
         self
     }
 
-    pub(crate) fn has_tree(&self) -> bool {
-        self.vfs.is_some()
-    }
-
     /// The account of this user; none without any tree.
     pub(super) fn account(&self, common: Option<&Arc<dyn Vfs>>) -> Option<Account> {
         let mut vfs = Arc::clone(self.vfs.as_ref().or(common)?);

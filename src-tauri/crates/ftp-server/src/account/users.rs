@@ -7,6 +7,7 @@ use ftp_proto::Secret;
 use vfs::Vfs;
 
 use super::{Account, Accounts, Authentication, LookUp, User};
+use crate::builder::BuildError;
 
 /// Users in memory: those with a name, anonymous ones, and one who takes every other name. They are asked in this order.
 #[derive(Debug, Default)]
@@ -21,20 +22,19 @@ impl Users {
         users: Vec<User>,
         anonymous: Option<User>,
         common: Option<&Arc<dyn Vfs>>,
-    ) -> Self {
+    ) -> Result<Self, BuildError> {
+        let account = |user: &User| user.account(common).ok_or(BuildError::NoVfs);
         let mut all = Self::default();
         for user in users {
-            let Some(account) = user.account(common) else {
-                continue;
-            };
+            let account = account(&user)?;
             match user.name {
                 Some(name) => all.named.push((name, user.password, account)),
                 None if all.everybody.is_none() => all.everybody = Some((user.password, account)),
                 None => {}
             }
         }
-        all.anonymous = anonymous.and_then(|user| user.account(common));
-        all
+        all.anonymous = anonymous.as_ref().map(account).transpose()?;
+        Ok(all)
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
             User::new("ann").password(secret("a")),
             User::new("bob"),
         ];
-        let users = Users::new(users, Some(User::new("guest")), Some(&tree));
+        let users = Users::new(users, Some(User::new("guest")), Some(&tree)).unwrap();
         assert_eq!(who(&users, "ann", None).await, None);
         assert_eq!(who(&users, "ann", Some("a")).await.unwrap(), "ann");
         assert_eq!(who(&users, "ann", Some("all")).await, None);
@@ -128,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn everybody_without_a_password_is_in_by_the_name_alone() {
         let tree: Arc<dyn Vfs> = Arc::new(MemoryTree::new(1 << 20));
-        let users = Users::new(vec![User::everybody()], None, Some(&tree));
+        let users = Users::new(vec![User::everybody()], None, Some(&tree)).unwrap();
         assert_eq!(who(&users, "anonymous", None).await.unwrap(), "");
         assert_eq!(who(&users, "", Some("x")).await.unwrap(), "");
     }

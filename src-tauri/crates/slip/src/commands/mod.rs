@@ -201,10 +201,10 @@ fn reply_lines(reply: &Reply) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Files, and the keyring, which speaks D-Bus and may ask a person to unlock it.
-async fn blocking(
-    work: impl FnOnce() -> Result<Status, Failure> + Send + 'static,
-) -> Result<Status, Failure> {
+/// Work that blocks, on a thread for it: files, hashes of passwords, and the keyring, which speaks D-Bus and may ask a person to unlock it.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(Failure::Other(error.to_string())))

@@ -5,6 +5,7 @@ use ftp_server::{PasswordHash, Secret, StoredUser, UserList, UsersFileError};
 use serde::Serialize;
 use vfs::{Permission, VPath};
 
+use super::blocking;
 use crate::cli::{PasswordFrom, Rate, Users, UsersAdd, UsersCommand, UsersName};
 use crate::exit::{Failure, Status};
 use crate::output::Output;
@@ -107,20 +108,13 @@ async fn hash(from: &PasswordFrom, user: &UsersName) -> Result<Option<PasswordHa
     } else {
         password::twice(&place).await?
     };
-    let hash = tokio::task::spawn_blocking(move || PasswordHash::new(&password)).await;
-    match hash {
-        Ok(hash) => hash.map(Some).map_err(failed),
-        Err(error) => Err(Failure::Other(error.to_string())),
-    }
+    let hash = blocking(move || PasswordHash::new(&password).map_err(failed)).await?;
+    Ok(Some(hash))
 }
 
 async fn read(path: &Path) -> Result<UserList, Failure> {
     let path = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || UserList::read(&path)).await;
-    match read {
-        Ok(list) => list.map_err(failed),
-        Err(error) => Err(Failure::Other(error.to_string())),
-    }
+    blocking(move || UserList::read(&path).map_err(failed)).await
 }
 
 /// Reads, changes and writes the file. Nothing else runs in this program, so it may block.

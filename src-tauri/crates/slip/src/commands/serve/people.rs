@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use ftp_server::vfs::{LocalDisk, ReadOnly, Vfs};
 use ftp_server::{
-    Limits, Secret, Server, ServerBuilder, ServerTls, SpeedLimits, User, UsersFile,
+    Limits, Secret, Server, ServerBuilder, ServerTls, SpeedLimits, User, UsersFile, UsersFileError,
     generate_password,
 };
 use serde::Serialize;
 
+use super::super::blocking;
 use super::{Site, address, qr};
 use crate::arguments::Moved;
 use crate::cli;
@@ -183,11 +184,8 @@ fn certificate(
 
 async fn of_file(file: &Path, tree: Arc<dyn Vfs>) -> Result<UsersFile, Failure> {
     let file = file.to_owned();
-    let opened = tokio::task::spawn_blocking(move || UsersFile::open(file, tree)).await;
-    match opened {
-        Ok(users) => users.map_err(|error| Failure::Other(error.to_string())),
-        Err(error) => Err(Failure::Other(error.to_string())),
-    }
+    let failed = |error: UsersFileError| Failure::Other(error.to_string());
+    blocking(move || UsersFile::open(file, tree).map_err(failed)).await
 }
 
 async fn users(
